@@ -125,6 +125,12 @@ class LivenessCheck(Protocol):
         of some, and a refusal is counted against them.
         """
 
+    def opinion(self, track_id: int) -> bool | None:
+        """Return whether the face of this track is alive, None while that is not clear.
+
+        It counts for nobody and against nobody: asked about somebody who is in already.
+        """
+
     def confirm(self, track_id: int, resident_id: str) -> None:
         """Take it that the face of this track, which passed, was just recognised as this resident's."""
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edge.domain import Reason, Verdict
+from edge.recognition.looks import decided
+
 if TYPE_CHECKING:
-    from edge.domain import Liveness, Reason
+    from edge.domain import Decision, Frame, Liveness
     from edge.recognition.looks import Look
     from edge.recognition.visits import Visit
 
@@ -56,8 +59,16 @@ class OpenDoubts:
         """Forget the doubts about this resident."""
         self._waiting = [one for one in self._waiting if one.look.mean.resident_id != resident_id]
 
-    def overdue(self, time: float) -> list[OpenDoubt]:
-        """Return, once, the doubts whose faces did not come back in time."""
-        over = [one for one in self._waiting if time - one.since >= BACK_SECONDS]
+    def overdue(self, frame: Frame, faces: int) -> list[Decision]:
+        """Tell, once, of those who left and did not come back in time that liveness doubted them."""
+        over = [one for one in self._waiting if frame.time - one.since >= BACK_SECONDS]
         self._waiting = [one for one in self._waiting if one not in over]
-        return over
+        said = []
+        for one in over:
+            reason = one.liveness.reason or Reason.PAD_UNAVAILABLE
+            if one.was_covered and reason is Reason.PRESENTATION_ATTACK:
+                reason = Reason.PAD_NO_RESPONSE  # half a face behind somebody's head looks like a picture
+            if reason not in one.told:
+                answer = (Verdict.DENY, reason)
+                said.append(decided(frame, one.visit, answer, faces, one.look, one.liveness))
+        return said

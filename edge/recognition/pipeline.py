@@ -122,7 +122,8 @@ class Pipeline:
         if due:
             track, visit = max(due, key=urgency)
             decisions += self._examine(frame, track, visit, len(tracks))
-        gone = [replace(one, is_past=True) for one in (*left, *self._say_of_the_gone(frame))]
+        overdue = self._doubts.overdue(frame, len(self._visits))
+        gone = [replace(one, is_past=True) for one in (*left, *overdue)]
         self._schedule(frame.time)
         return gone + decisions
 
@@ -207,6 +208,7 @@ class Pipeline:
             visit.rest_while_unfit(frame.time)
             return self._refuse_unusable(frame, visit, flaws, len(tracks))
         self._watch_liveness(frame, track, visit, tracks)
+        self._prove_again(frame, track, visit, tracks)
         if self._is_due(frame.time, track, visit):
             due.append((track, visit))
         return []
@@ -214,6 +216,14 @@ class Pipeline:
     def _watch_liveness(self, frame: Frame, track: Track, visit: Visit, tracks: Sequence[Track]) -> None:
         if self._liveness is not None and visit.wants_liveness:
             self._liveness.observe(frame, track.face, track.id, is_apart(track, tracks))
+
+    def _prove_again(self, frame: Frame, track: Track, visit: Visit, tracks: Sequence[Track]) -> None:
+        """Ask now and then whether who was let in still lives: a picture may have taken their place."""
+        if self._liveness is None or not self._visits.wants_proof(visit, frame.time):
+            return
+        self._liveness.observe(frame, track.face, track.id, is_apart(track, tracks))
+        if visit.proof.take(frame.time, self._liveness.opinion(track.id)):
+            self._doubt_liveness(visit)
 
     def _is_due(self, time: float, track: Track, visit: Visit) -> bool:
         """Return whether to look now; who is recognised waits until liveness has an answer."""
@@ -458,18 +468,6 @@ class Pipeline:
         if self._visits.presence.is_here(visit.doubted, frame.time):
             visit.early_doubt = None
         self._doubts.keep(visit, frame.time)
-
-    def _say_of_the_gone(self, frame: Frame) -> list[Decision]:
-        """Tell of those who left, and did not come back, that liveness doubted them."""
-        said = []
-        for one in self._doubts.overdue(frame.time):
-            reason = one.liveness.reason or Reason.PAD_UNAVAILABLE
-            if one.was_covered and reason is Reason.PRESENTATION_ATTACK:
-                reason = Reason.PAD_NO_RESPONSE  # half a face behind somebody's head looks like a picture
-            if reason not in one.told:
-                answer = (Verdict.DENY, reason)
-                said.append(decided(frame, one.visit, answer, len(self._visits), one.look, one.liveness))
-        return said
 
     def _schedule(self, time: float) -> None:
         if self._visits:

@@ -14,6 +14,7 @@ from edge.faces.liveness.failures import AWAY_SECONDS
 from edge.faces.liveness.gate import SURE_FACE_PX
 from edge.recognition.evidence import LOOKS_TO_REFUSE, MAX_SHOTS, Evidence
 from edge.recognition.presence import Presence
+from edge.recognition.proof import Proof
 
 if TYPE_CHECKING:
     from edge.domain import Box, Liveness
@@ -87,6 +88,8 @@ class Visit:
     """Who was let in on this visit; it silences refusals until looks say that this is somebody else."""
     is_admitted: bool = False
     """Whether that was by PIN or card: what stands there was never found alive, and may be a picture."""
+    proof: Proof = field(default_factory=Proof)
+    """Whether who was let in by face was found alive since."""
     strange_looks: int = 0
     box: Box | None = None
     """Where the face is now, in pixels."""
@@ -258,7 +261,7 @@ class Visits:
             self._by_track[track_id] = Visit(track_id, time)
         visit = self._by_track[track_id]
         # Being in view is what keeps somebody present, so every glance at the track counts, not only looks.
-        if visit.granted_to is not None and not visit.is_admitted:
+        if visit.granted_to is not None and not visit.is_admitted and not visit.proof.is_refused:
             self.presence.prove(visit.granted_to, time)
         elif visit.let_in is not None and not visit.strange_looks:
             self.presence.see(visit.let_in, time)
@@ -284,11 +287,29 @@ class Visits:
 
     def grant(self, visit: Visit, resident_id: str, time: float) -> bool:
         """Note that `resident_id` was recognised; return False when they were let in and are still here."""
-        is_new = not self.presence.is_here(resident_id, time)
+        is_new = not self.presence.is_here(resident_id, time) or self._is_exposed(visit, resident_id)
         self.presence.prove(resident_id, time)
         visit.granted_to = visit.let_in = resident_id
         visit.strange_looks, visit.is_admitted = 0, False
+        visit.proof.begin(time)
         return is_new
+
+    def _is_exposed(self, visit: Visit, resident_id: str) -> bool:
+        """Return whether what kept this resident present is a picture: it was refused, and they are here."""
+        pictures = [
+            one
+            for one in self._by_track.values()
+            if one is not visit and one.granted_to == resident_id and one.proof.is_refused
+        ]
+        for one in pictures:
+            one.granted_to = one.let_in = None
+        return bool(pictures)
+
+    def wants_proof(self, visit: Visit, time: float) -> bool:
+        """Return whether to ask liveness about somebody who was let in by face, and nobody waits for it."""
+        is_theirs = visit.granted_to is not None and not visit.is_admitted
+        waits = any(one.claimed is not None and one.granted_to is None for one in self._by_track.values())
+        return is_theirs and visit.proof.is_due(time) and not waits
 
     def admit(self, resident_id: str, time: float) -> list[Visit]:
         """Take note that this resident was let in by another way; return the visits that show their face."""

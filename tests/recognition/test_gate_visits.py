@@ -62,6 +62,9 @@ class Says:
     def assess(self, track_id, resident_id=None):
         return self.answer
 
+    def opinion(self, track_id):
+        return None
+
     def confirm(self, track_id, resident_id):
         pass
 

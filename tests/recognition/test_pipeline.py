@@ -357,6 +357,9 @@ class Scripted:
         self.asked_for.append(resident_id)
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
+    def opinion(self, track_id):
+        return None
+
     def confirm(self, track_id, resident_id):
         pass
 

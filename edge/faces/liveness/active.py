@@ -266,6 +266,10 @@ class ActiveCheck:
             number, count = challenge.done + 1, len(challenge.steps)
             self._show(Prompt(track_id, challenge.step.value, number, count, STEP_SECONDS))
 
+    def opinion(self, track_id: int) -> bool | None:
+        """Return what the passive check thinks: nobody who is in is asked for movements."""
+        return self._passive.opinion(track_id)
+
     def confirm(self, track_id: int, resident_id: str | None) -> None:
         """Forget the failed tries of this resident, who answered."""
         self._passive.confirm(track_id, resident_id)

@@ -112,6 +112,18 @@ class PassiveCheck:
             return verdict
         return self._count(track_id, window, resident_id, verdict)
 
+    def opinion(self, track_id: int) -> bool | None:
+        """Return whether the face lives, None while that is not clear; nothing is counted or kept."""
+        window = self._windows.get(track_id)
+        if window is None:
+            return None
+        window.want()
+        self._score_waiting(window)
+        if not window.is_full() or window.samples[-1].is_night or window.is_badly_lit():
+            return None
+        fused = fuse(window.means())
+        return None if fused.is_near_miss else fused.is_live
+
     def _judge(self, track_id: int, resident_id: str | None) -> Liveness | None:
         window = self._windows.get(track_id)
         if window is None:
@@ -451,6 +463,9 @@ class Unavailable:
     def assess(self, track_id: int, resident_id: str | None = None) -> Liveness | None:  # noqa: ARG002
         """Refuse with `PAD_UNAVAILABLE`."""
         return Liveness(False, None, Reason.PAD_UNAVAILABLE)
+
+    def opinion(self, track_id: int) -> bool | None:
+        """Have none."""
 
     def confirm(self, track_id: int, resident_id: str) -> None:
         """Take note of nothing: nobody passes."""

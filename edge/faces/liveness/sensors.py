@@ -177,6 +177,10 @@ class SensorCheck:
             return Liveness(False, verdict.score, Reason.PRESENTATION_ATTACK, cues)
         return Liveness(True, verdict.score, cues=cues)
 
+    def opinion(self, track_id: int) -> bool | None:
+        """Return what the inner check thinks."""
+        return self._inner.opinion(track_id)
+
     def confirm(self, track_id: int, resident_id: str) -> None:
         """Tell the inner check whose face passed."""
         self._inner.confirm(track_id, resident_id)

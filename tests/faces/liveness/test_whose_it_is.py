@@ -331,6 +331,84 @@ class TestAPictureThatStaysAfterAPin:
         assert door.grants == ["anna"]
 
 
+class TestAPictureThatTakesThePlaceOfWhoWasLetIn:
+    """Anna is let in by her face and goes in; her picture goes on in her place, on her track."""
+
+    def test_does_not_keep_her_out_when_she_comes_back(self):
+        door = Street()
+        door.see(2, (ANNA, 100))
+        door.see(45, (PHONE, 100))
+
+        door.see(3, (PHONE, 100), (ANNA, 380))
+
+        assert door.grants == ["anna", "anna"]
+
+    def test_is_exposed_by_her_living_face_beside_it(self):
+        door = Street()
+        door.see(2, (ANNA, 100))
+        door.see(12, (PHONE, 100))
+
+        door.see(3, (PHONE, 100), (ANNA, 380))
+
+        assert door.grants == ["anna", "anna"]
+        door.see(5, (PHONE, 100), (ANNA, 380))
+        assert door.grants == ["anna", "anna"]
+
+    def test_opens_nothing_however_long_it_is_there_and_comes_and_goes(self):
+        door = Street()
+        door.see(2, (ANNA, 100))
+        for _ in range(6):
+            door.see(20, (PHONE, 100))
+            door.see(2)
+        assert door.grants == ["anna"]
+
+
+class TestWhoWasLetInAndStays:
+    @pytest.mark.parametrize("alive", [0.95, NARROWLY, HALF_SEEN])
+    def test_is_let_in_once_whatever_liveness_makes_of_them_short_of_a_clear_no(self, alive):
+        door = Street()
+        for _ in range(3):
+            door.living.alive[0] = 0.95
+            door.see(2, (ANNA, 250))
+            door.living.alive[0] = alive
+            door.see(50, (ANNA, 250))
+            door.see(2)
+        assert door.reasons == ["granted"]
+
+    def test_is_let_in_once_though_liveness_refuses_them_now_and_then(self):
+        door = Street()
+        for _ in range(6):
+            door.living.alive[0] = 0.95
+            door.see(3, (ANNA, 250))
+            door.living.alive[0] = 0.05
+            door.see(16, (ANNA, 250))
+            door.living.alive[0] = 0.95
+            door.see(8, (ANNA, 250))
+            door.see(1.5)
+        assert door.reasons == ["granted"]
+        assert door.pauses == []
+
+    def test_is_neither_accused_nor_let_in_twice_where_liveness_goes_on_saying_no(self):
+        door = Street()
+        door.see(2, (ANNA, 250))
+        door.living.alive[0] = 0.05
+        door.see(60, (ANNA, 250))
+        door.living.alive[0] = 0.95
+        door.see(20, (ANNA, 250))
+        door.see(2)
+        door.see(3, (ANNA, 250))
+        assert door.reasons == ["granted"]
+        assert door.pauses == []
+
+    def test_costs_no_look_by_liveness_while_somebody_else_waits_for_one(self):
+        door = Street(_3=NARROWLY)
+        door.see(9.5, (ANNA, 100))
+        before = door.living.calls
+        door.see(1.2, (ANNA, 100), (BELA, 400))
+        assert before > 0
+        assert door.living.calls - before <= 18
+
+
 @pytest.mark.parametrize("next_one", [None, BELA])
 def test_who_missed_the_opening_is_offered_it_again_on_another_track(next_one):
     """The lock failed; meanwhile Anna's track broke, or went on with somebody else."""
