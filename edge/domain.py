@@ -152,7 +152,8 @@ class Liveness:
     `passed` is the verdict of the configured mode; `reason` is set when it did not pass.
     `cues` holds every number that made it, by name. A missing cue is a failure, never a skip.
     `is_early` says of a refusal that another look may say otherwise, a nearer one or just a second one:
-    it is not told until that was had, or the visitor leaves.
+    it is not told until that was had, or the visitor leaves. `is_unclear` says of one that it was narrow: it
+    opens nothing and counts like any other, but accuses nobody.
     """
 
     passed: bool
@@ -160,6 +161,14 @@ class Liveness:
     reason: Reason | None = None
     cues: dict[str, float] = field(default_factory=dict)
     is_early: bool = False
+    is_unclear: bool = False
+
+    @property
+    def told(self) -> Reason:
+        """What somebody who did not pass is told."""
+        if self.is_unclear and self.reason is Reason.PRESENTATION_ATTACK:
+            return Reason.PAD_NO_RESPONSE
+        return self.reason or Reason.PAD_UNAVAILABLE
 
     @property
     def wants_more(self) -> bool:

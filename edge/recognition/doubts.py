@@ -65,7 +65,7 @@ class OpenDoubts:
         self._waiting = [one for one in self._waiting if one not in over]
         said = []
         for one in over:
-            reason = one.liveness.reason or Reason.PAD_UNAVAILABLE
+            reason = one.liveness.told
             if one.was_covered and reason is Reason.PRESENTATION_ATTACK:
                 reason = Reason.PAD_NO_RESPONSE  # half a face behind somebody's head looks like a picture
             if reason not in one.told:

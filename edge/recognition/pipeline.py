@@ -372,7 +372,7 @@ class Pipeline:
         """
         if liveness.wants_more:
             return self._ask_more(frame, visit, look, faces, liveness)
-        reason = liveness.reason or Reason.PAD_UNAVAILABLE
+        reason = liveness.told
         if reason is Reason.PAD_NO_RESPONSE and liveness.score is None:
             return self._deny(frame, visit, reason, faces, look, liveness)
         self._doubt_liveness(visit)

@@ -282,7 +282,7 @@ class PassiveCheck:
         fused = fuse(window.means())
         if not fused.is_live:
             window.uncounted = fused, window.judged_px()
-            return _refused(window, fused.score, cues)
+            return _refused(window, fused, cues)
         self._note_doubt(track_id, window, resident_id, fused, window.judged_px())
         latest = window.latest()
         is_narrow = _is_narrow(window, fused, latest or ())
@@ -427,11 +427,12 @@ class PassiveCheck:
         self._windows.pop(track_id, None)
 
 
-def _refused(window: LivenessWindow, score: float, cues: Mapping[str, float]) -> Liveness:
-    """Refuse this track until it is forgotten; in bad light that is no accusation."""
+def _refused(window: LivenessWindow, fused: Fused, cues: Mapping[str, float]) -> Liveness:
+    """Refuse this track until it is forgotten; in bad light, or narrowly, that is no accusation."""
     in_bad_light = window.is_badly_lit()
     reason = Reason.PAD_NO_RESPONSE if in_bad_light else Reason.PRESENTATION_ATTACK
-    window.refusal = Liveness(False, score, reason, {**cues, "bad_light": float(in_bad_light)})
+    found = {**cues, "bad_light": float(in_bad_light)}
+    window.refusal = Liveness(False, fused.score, reason, found, is_unclear=fused.is_near_miss)
     return window.refusal
 
 

@@ -65,7 +65,7 @@ class TestWhoComesNearer:
     def test_need_not_wait_after_a_second_doubt_either(self):
         door = Approach()
         door.comes(ANNA, AFAR, AFAR, 2.2)
-        assert door.reasons == ["presentation_attack"]
+        assert door.reasons == ["pad_no_response"]
         door.comes(ANNA, NEAR, NEAR, 0.7)
         assert door.grants == ["anna"]
 
@@ -79,14 +79,14 @@ class TestWhoDoesNot:
     def test_is_refused_where_they_stay(self):
         door = Approach()
         door.comes(PHONE, AFAR, AFAR, 6)
-        assert door.reasons == ["presentation_attack"]
+        assert door.reasons == ["pad_no_response"]
 
     def test_is_told_of_when_they_leave(self):
         door = Approach()
         door.comes(PHONE, AFAR, AFAR, 0.8)
         assert door.reasons == []
         door.show(2)
-        assert door.reasons == ["presentation_attack"]
+        assert door.reasons == ["pad_no_response"]
 
     def test_a_phone_that_comes_nearer_is_an_attack_all_the_same(self):
         door = Approach()
@@ -170,7 +170,7 @@ class TestANearMiss:
         door = Approach()
         door.eye.alive = {0: 0.45}
         door.comes(ANNA, NEAR, NEAR, 1.3)
-        assert door.reasons == ["presentation_attack"]
+        assert door.reasons == ["pad_no_response"]
         tries = door.eye.calls
         door.comes(ANNA, NEAR, NEAR, 1.5)
         assert door.eye.calls == tries
@@ -290,7 +290,7 @@ class TestWhoIsOutOfSightForAMoment:
         door.comes(PHONE, AFAR, AFAR, 0.8)
         door.show(0.8)
         door.comes(MALLORY, NEAR, NEAR, 2)
-        assert sorted(door.reasons) == ["presentation_attack", "unknown_credential"]
+        assert sorted(door.reasons) == ["pad_no_response", "unknown_credential"]
 
 
 class Crowd(Approach):
@@ -313,7 +313,7 @@ class TestATrackThatGoesOnWithAnotherFace:
         door.comes(ANNA, AFAR, AFAR, 0.8)
         door.show(0.4, (BELA, 292))  # where a track just goes on, in doubt
         door.comes(ANNA, NEAR, NEAR, 3)
-        assert door.reasons.count("presentation_attack") == 0
+        assert not {"presentation_attack", "pad_no_response"} & set(door.reasons)
         assert door.grants == ["anna"]
 
     def test_does_not_hide_an_attack_behind_who_is_let_in_there(self):
@@ -321,7 +321,7 @@ class TestATrackThatGoesOnWithAnotherFace:
         door.comes(PHONE, AFAR, AFAR, 0.8)
         door.comes(BELA, AFAR, NEAR, 0.8)
         door.comes(BELA, NEAR, NEAR, 2)
-        assert sorted(door.reasons) == ["granted", "presentation_attack"]
+        assert sorted(door.reasons) == ["granted", "pad_no_response"]
         assert door.grants == ["bela"]
 
 
