@@ -4,7 +4,10 @@ Measured with OpenCV 4.14 and 5.0 and a frozen RTSP server: reads block 30 s eac
 given as open parameters with CAP_FFMPEG named; the read that timed out then returns True with an
 old frame from the decoder; a capture that timed out once never recovers; frames that nobody reads
 wait in the socket and come out seconds old; FFmpeg's own threads add a frame of delay each. V4L2
-keeps answering True with the last frame after an unplug (opencv issues 14044, 6107, 10927).
+keeps answering True with the last frame after an unplug (opencv issues 14044, 6107, 10927). One trap stays
+open: when a network camera's resolution is changed and the stream goes on, pictures are squeezed into the
+first one's size. No property tells, nor does FFmpeg's log (h264, h265, mpeg2), and a second connection now
+and then is one that some cameras do not have. `health.picture` says so after the next connection.
 """
 
 from __future__ import annotations

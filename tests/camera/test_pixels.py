@@ -23,6 +23,13 @@ class Stream:
         return self.said[prop]
 
 
+MAY_TELL = (
+    *(cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN),
+    *(cv2.CAP_PROP_FORMAT, cv2.CAP_PROP_FOURCC, cv2.CAP_PROP_BITRATE, cv2.CAP_PROP_CODEC_PIXEL_FORMAT),
+)
+"""What a capture might say of the size of its pictures."""
+
+
 @pytest.mark.parametrize(
     ("wide", "high", "aspect"),
     [
@@ -61,3 +68,26 @@ def test_a_recording_with_half_as_many_columns_is_read_as_it_is_shown(tmp_path):
     assert video.size == (320, 240)
     assert frame is not None
     assert frame.image.shape == (240, 320, 3)
+
+
+def test_nothing_tells_that_the_size_changes_in_mid_stream(tmp_path):
+    """OpenCV squeezes what follows into the size of the first picture, until the camera is opened anew.
+
+    docs/troubleshooting.md says what to do. If this fails it is good news: OpenCV has begun to tell.
+    """
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None:
+        pytest.skip("ffmpeg is not installed")
+    stream = tmp_path / "camera.ts"
+    with stream.open("wb") as file:
+        for size in ("320x240", "640x360"):
+            source = ["-f", "lavfi", "-i", f"testsrc=size={size}:rate=15", "-t", "1"]
+            made = [ffmpeg, "-loglevel", "error", *source, "-c:v", "mpeg2video", "-f", "mpegts", "-"]
+            file.write(subprocess.run(made, check=True, capture_output=True).stdout)
+    capture, seen, images = cv2.VideoCapture(str(stream), cv2.CAP_FFMPEG), set(), []
+    while (read := capture.read())[0]:
+        images.append(read[1])
+        seen.add((read[1].shape, *(capture.get(prop) for prop in MAY_TELL)))
+    capture.release()
+    assert len(images) > 20
+    assert [shape for shape, *_ in seen] == [(240, 320, 3)]
