@@ -98,6 +98,7 @@ def require_names_as_typed(names: Collection[str]) -> None:
 
 
 def _is_misread(name: str) -> bool:
+    # Encoding with the wrong table and decoding as UTF-8 undoes what the other program did.
     for encoding, first in (("gb18030", "\u3400"), ("cp1252", "\0")):
         try:
             meant = name.encode(encoding).decode()
@@ -149,6 +150,7 @@ def people_rows(rows: Iterable[SheetRow]) -> PeopleRows:
     first = list(islice(below, MOST_TITLES + 1))
     if not first:
         raise PanelRefused(message("list.empty"))
+    # `-n`: of equally good lines the first.
     at = max(range(len(first)), key=lambda n: (*_fitness(first[n].cells), -n))
     names = tuple(map(column_name, first[at].cells))
     columns = [(cell.strip(), name) for cell, name in zip(first[at].cells, names, strict=True)]
@@ -185,6 +187,8 @@ def names_columns_as(data: bytes, encoding: str) -> bool:
 
 
 def _parted(text: str, separator: str) -> Iterator[SheetRow]:
+    # newline="": line ends inside quoted cells must reach the reader as they are. strict: a quote in the
+    # wrong place is an error, where it would otherwise swallow the lines up to the next quote.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     line = 1
     while True:

@@ -23,6 +23,7 @@ class Backoff:
 
     def next(self) -> float:
         """Return seconds to wait after one more failure."""
+        # The exponent is bounded: after a thousand failures 2.0 ** n would overflow.
         limit = min(self._most, self._first * 2.0 ** min(self._failures, 32))
         self._failures += 1
         return self._rng.uniform(0.0, limit)

@@ -99,6 +99,7 @@ def _masked(value: Any) -> Any:
     """Return `value` without what must not be printed: secrets, and passwords inside URLs."""
     if isinstance(value, SecretStr):
         return MASK
+    # rtsp://user:password@camera: the password is part of the address.
     if isinstance(value, str) and "://" in value:
         return masked(value)
     if isinstance(value, dict):

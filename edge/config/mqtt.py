@@ -62,11 +62,13 @@ class Mqtt(Section):
     @classmethod
     def _whose_word_counts(cls, given: Any) -> Any:
         if isinstance(given, dict) and given.get("trusted_keys") is not None:
+            # The default goes first, so that what the file says wins.
             return {"ack": "application"} | given
         return given
 
     @model_validator(mode="after")
     def _not_anonymous_on_a_network(self) -> Mqtt:
+        # A broker on this machine is reached without a network that others share: no TLS needed.
         local = self.host in {"localhost", "127.0.0.1", "::1"}
         if not local and not self.tls:
             raise ValueError("tls: must not be false for a broker on the network")

@@ -94,6 +94,7 @@ def with_remote(installed: Settings, values: Mapping[str, Value]) -> Settings:
     strange = [f"{key}: cannot be changed from afar" for key in sorted(values) if key not in REMOTE]
     if strange:
         raise ConfigError("\n".join(strange))
+    # From the file each time, not from the last wish: what is no longer wished falls back to the file.
     tree = installed.model_dump()
     for key, value in values.items():
         section, _, name = key.partition(".")
@@ -102,6 +103,7 @@ def with_remote(installed: Settings, values: Mapping[str, Value]) -> Settings:
         wanted = Settings.model_validate(tree)
     except ValidationError as error:
         raise ConfigError("\n".join(mistakes_of(error))) from error
+    # After validation: the values are of their types now, and can be compared.
     if excesses := _excesses(installed, remote_values(wanted), values):
         raise ConfigError("\n".join(excesses))
     return wanted

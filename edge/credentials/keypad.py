@@ -75,6 +75,7 @@ class Keypad:
             self._line.take()
         if key == ENTER:
             number, star, pin = self._line.take().partition(SEPARATOR)
+            # Nothing for half a line: a lone # must not count as a wrong PIN.
             return TypedPin(number, pin) if number and star and pin else None
         if key in "0123456789*":
             self._line.add(key, now)

@@ -69,6 +69,7 @@ class WiegandFrames:
         """Take a pulse; return the frame before it when the pause shows that this is another one."""
         is_next = self.is_open and at - self._latest > FRAME_GAP_SECONDS
         heard = self.end() if is_next else None
+        # `max`: an edge that is delivered late must not make the next one look like a new frame.
         self._latest = max(at, self._latest) if self.is_open else at
         if len(self._pulses) <= MAX_BITS:
             self._pulses.append((at, bit))

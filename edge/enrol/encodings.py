@@ -132,6 +132,7 @@ def _unit(path: Path, name: str, value: Any, centre: NDArray[np.float64]) -> Emb
         raise EnrolmentRefused(f"{path.name}: the encoding of {name!r} is not numbers: {error}") from error
     if vector.shape != (DIMENSIONS,):
         raise EnrolmentRefused(f"{path.name}: the encoding of {name!r} has shape {vector.shape}, not (128,)")
+    # An overflow gives infinity, which the next line refuses.
     with np.errstate(over="ignore"):
         norm = float(np.linalg.norm(vector))
     if not LEAST_NORM <= norm <= MOST_NORM:
@@ -165,6 +166,7 @@ def _json(path: Path) -> Iterator[tuple[Any, Any]]:
 
 def _npz(path: Path) -> Iterator[tuple[Any, Any]]:
     with zipfile.ZipFile(path) as archive:
+        # The sizes that the archive claims; zipfile reads no more than these of each member.
         if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
             raise EnrolmentRefused(f"{path.name}: unpacks to more than {MOST_BYTES >> 20} MB; split it")
         names, encodings = (_array(path, archive.read(f"{key}.npy")) for key in ("names", "encodings"))
@@ -186,6 +188,7 @@ def _array(path: Path, data: bytes) -> NDArray[Any]:
     """Return one array; its header is checked first, so that it cannot claim more than is there."""
     stream = io.BytesIO(data)
     version = np.lib.format.read_magic(stream)
+    # Version 1.0 has two bytes for the length of the header, 2.0 and 3.0 four.
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = header(stream)
     if dtype.hasobject:

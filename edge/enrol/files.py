@@ -56,6 +56,7 @@ def _picture_in(path: Path) -> bytes | None:
             return head if is_blank(head) else None
         if kind != "picture":
             raise FrameRefused(message("error.picture_unread", kind=kind))
+        # Bounded before decoding: a photo may be any file that somebody uploads or puts on a stick.
         return head + file.read(MOST_READ_BYTES - len(head))
 
 

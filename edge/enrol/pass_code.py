@@ -27,6 +27,7 @@ def readable_code(fresh: Callable[[], str]) -> tuple[str, bytes]:
     for _ in range(MOST_DRAWINGS):
         text = fresh()
         png = drawn(text)
+        # Read back from the PNG, as a telephone will show it.
         image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
         if image is not None and QrReader().decode(image) == text:
             return text, png

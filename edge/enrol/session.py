@@ -210,6 +210,7 @@ class GuidedSession:
             else self._embedder.embed(frame.image, face.landmarks)
         )
         front = self._shots[Pose.FRONT]
+        # Written so that NaN counts as another person.
         if front and not float(mean_of(front) @ shot) >= AGREEMENT:
             self._odd += 1
             if self._odd >= ODD_SHOTS:
@@ -253,6 +254,7 @@ class GuidedSession:
             why = UNLIVELY.get(verdict.reason, Refusal.NOT_LIVE) if verdict else Refusal.LIVENESS_UNCLEAR
             self.outcome = EnrolmentOutcome((), None, Objection(why))
             return
+        # Alternating, as `_take` made them: even ones are templates, odd ones measure them.
         kept = [shot for shots in self._shots.values() for shot in shots[::2]]
         held_out = [shot for shots in self._shots.values() for shot in shots[1::2]]
         self.outcome = judged(self._resident_id, kept, held_out, self._identifier)

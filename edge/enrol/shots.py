@@ -175,6 +175,7 @@ def reference_embedding(embedder: Embedder, image: Image, face: Face) -> Embeddi
 def mirrored_embedding(embedder: Embedder, image: Image, face: Face) -> Embedding:
     """Return the embedding of the face as a mirror would show it."""
     landmarks = face.landmarks.copy()
+    # Pixel centres: column 0 becomes the last one, width - 1.
     landmarks[:, 0] = image.shape[1] - 1 - landmarks[:, 0]
     landmarks = landmarks[[1, 0, 2, 4, 3]]  # right and left change places
     return embedder.embed(np.ascontiguousarray(cv2.flip(image, 1)), landmarks)
@@ -188,6 +189,7 @@ def agreeing(harvest: Harvest) -> Harvest:
     """
     shots = list(harvest.shots)
     refused = list(harvest.refused)
+    # One at a time: without the worst shot the others may agree.
     while len(shots) > 1:
         scores = [_similarity_to_others(shots, index) for index in range(len(shots))]
         worst = int(np.argmin(scores))
@@ -212,6 +214,7 @@ def agreeing(harvest: Harvest) -> Harvest:
 
 def mean_of(embeddings: Sequence[Embedding]) -> Embedding:
     """Return the unit mean of unit embeddings, (D,) float32."""
+    # In double precision: the result must not depend on the order of the shots.
     total = np.sum(np.stack(embeddings), axis=0, dtype=np.float64)
     return np.asarray(total / np.linalg.norm(total), np.float32)
 

@@ -190,6 +190,7 @@ class WaysIn:
 
         if len(resident_id.encode()) > HOST_BYTES:
             raise EnrolmentRefused(message("error.pass_host", who=resident_id))
+        # Made with the first pass: a door that issues none needs no code reader.
         key = file_key(self._data / PASS_KEY_FILE)
         made: dict[str, bytes] = {}
 
@@ -204,6 +205,7 @@ class WaysIn:
 
         text, png = readable_code(fresh)
         kind = wish.kind.name.lower()
+        # Noted before it is handed out: a pass that cannot be listed could not be ended either.
         self._store.note_pass(IssuedPass(made[text], resident_id, kind, wish.begin, wish.end, wish.max_uses))
         self._pass_issued()
         return DrawnPass(text, png)

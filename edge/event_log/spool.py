@@ -65,6 +65,7 @@ class Spool:
         except (TypeError, ValueError, RecursionError) as error:  # the journal leaves such data out
             logger.warning("no copy can be made of %s: %s", draft.kind, error)
             return
+        # Handed over without waiting: the event is in memory, and the visitor must not wait for a copy.
         self._last = [
             aside.hand_over(lambda file=file: _append(file, line))  # type: ignore[misc]
             for file, aside in self._files

@@ -110,6 +110,7 @@ class UnsavedEvents:
             if unsaved.place is None:
                 return
             self._kept[unsaved.place] = unsaved.draft
+            # Back to the front: it was the oldest when it was taken.
             self._kept.move_to_end(unsaved.place, last=False)
             if facts_of(unsaved.draft.kind).keep is Keep.COUNTED:
                 self._countable.appendleft(unsaved.place)

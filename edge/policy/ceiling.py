@@ -49,6 +49,8 @@ class Ceilings:
             self._tries.move_to_end(subject)
             while len(self._tries) > MOST_REMEMBERED:
                 self._tries.popitem(last=False)
+            # Counted before and after: the alarm is raised once, when the limit is reached, and not at every
+            # try beyond.
             before = _recent(tries, now)
             tries.append(now)
             return before < most <= _recent(tries, now)

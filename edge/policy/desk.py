@@ -116,6 +116,7 @@ class CredentialDesk:
         register = self._register()
         if not register.is_known:
             return self._answer(_UNKNOWN, Method.PIN, None)
+        # One PIN at a time: ten keypads at once would otherwise try ten before the first failure counts.
         with self._typing:
             return self._type_pin(register.pins, number, pin)
 
@@ -209,6 +210,7 @@ class CredentialDesk:
         if not text.startswith(PREFIX):
             return None
         shown = read_pass(text, self._register().pass_keys)
+        # An unsigned code is marked by its text, cut short: it can be any QR code that begins so.
         mark, now = shown.id if shown else text.encode()[:128], self._clock.monotonic()
         if self._showings.is_still_shown(mark, now):
             return None

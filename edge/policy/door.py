@@ -155,6 +155,7 @@ class DoorPolicy:
         """Take note that the door contact broke or works again; who was let in is taken to have come in."""
         if not works:
             self.note_opened()
+        # Whether it is open is not known until the contact says so.
         self.has_contact, self.is_open = works, False
 
     def note_no_entry(self, resident_id: str) -> None:

@@ -55,5 +55,6 @@ class ExpectedEntries:
         with self._lock:
             now = self._mono()
             due = tuple(entry for entry, until in self._waiting.values() if now <= until)
+            # All of them: one opening of the door is the entry of everybody who was let in for it.
             self._waiting.clear()
         return due

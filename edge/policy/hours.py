@@ -60,5 +60,6 @@ def _days(first: str | None, last: str | None) -> list[int]:
         return list(range(len(WEEKDAYS)))
     if not {first, last or first} <= set(WEEKDAYS):
         raise ValueError(f"days are {', '.join(WEEKDAYS)}")
+    # Modulo seven, so that sat-mon is Saturday to Monday.
     begin, end = WEEKDAYS.index(first), WEEKDAYS.index(last or first)
     return [(begin + n) % len(WEEKDAYS) for n in range((end - begin) % len(WEEKDAYS) + 1)]

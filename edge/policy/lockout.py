@@ -106,6 +106,7 @@ class Lockout:
             tally.total += 1
             if now >= tally.paused_until:  # a try during a pause cannot succeed, so it does not prolong it
                 self._count(tally, now)
+            # Again at each further full count, so that an attack that goes on is not forgotten.
             return tally.total % self._rule.alarm_after == 0
 
     def clear(self, subject: str) -> None:
@@ -116,6 +117,7 @@ class Lockout:
     def _count(self, tally: _Tally, now: float) -> None:
         recent = tally.recent
         recent.append(now)
+        # Never empty: the try that was just added is 0 s old.
         while now - recent[0] >= self._rule.forget_seconds or len(recent) > self._rule.pause_after:
             recent.popleft()
         if len(recent) >= self._rule.pause_after:

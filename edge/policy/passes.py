@@ -180,6 +180,7 @@ def _is_signed(body: bytes, signature: bytes, public_key: bytes) -> bool:
         key.verify(signature, _context(site) + body)
     except InvalidSignature:
         return False
+    # The version is inside the signed body: a pass of a site key cannot be shown as one without a site.
     return body[0] == (SITE_VERSION if site else VERSION)
 
 

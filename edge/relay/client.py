@@ -86,6 +86,7 @@ class GuardedLock:
                     f"no relay guard answers at {self._path}: the door stays locked; "
                     "see systemctl status facegate-relay"
                 )
+            # Kept until the guard confirms it: it is sent again after a reconnection and after `stale`.
             self._order = (seconds, now)
             self._send_order()
 
@@ -136,6 +137,8 @@ class GuardedLock:
         while (left := end - time.monotonic()) > 0 and not self._stopping.is_set():
             if self._socket is None or not self._hear(left):
                 return
+        # The guard answers every beat, so silence means that it hangs, though the kernel keeps the
+        # connection.
         if self._socket is not None and time.monotonic() - self._heard > SILENCE_SECONDS:
             self._lose("it is silent for 500 ms")
 

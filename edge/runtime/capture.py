@@ -144,6 +144,7 @@ class Capture:
             self._end()
             return
         try:
+            # Numbered here, not by the camera, which begins again at 0 each time it is opened.
             self._hand_on(replace(frame, image=self._health.check(frame.image), seq=self.frames))
         except FrameRefused as error:
             self._refuse(error)
@@ -175,6 +176,7 @@ class Capture:
         elif picture != ("ok" if self.state == "back" else self.state):
             self._report(picture)
         if picture == "frozen" and now >= self._unfreeze_at:
+            # The next attempt is a minute away, however this one ends.
             self._unfreeze_at = now + FROZEN_RETRY_SECONDS
             self._drop_camera()
 

@@ -212,6 +212,7 @@ class TrustedTime:
         A disk that cannot be written to is logged, not raised.
         """
         mono = self._clock.monotonic()
+        # Never below 0: a floor that went back would let expired rights in.
         elapsed, self._seen_at = max(mono - self._seen_at, 0.0), mono
         self._read_again(mono)
         self._take_word()
@@ -227,6 +228,7 @@ class TrustedTime:
     def confirm(self) -> None:
         """Believe the wall clock: a person has confirmed it, or the property signed this time just now."""
         now, mono = self._clock.now(), self._clock.monotonic()
+        # As good as the network's word: the caller vouches for this very moment.
         own = OwnTime(now, mono, self._boot, is_network=True)
         self._kept = self._kept.confirmed(now, own)
         self._line = None

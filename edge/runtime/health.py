@@ -52,6 +52,7 @@ def _status(root: Path, field: str) -> int:
         lines = (root / "proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
         return 0
+    # A line of /proc/self/status: "VmRSS:     12345 kB".
     return next((int(line.split()[1]) for line in lines if line.startswith(field)), 0)
 
 

@@ -165,6 +165,7 @@ def _parse(lines: list[str]) -> KeptTime:
     first = lines[0].strip()
     floor = None if first == "unknown" else _utc(first)
     named = {words[0]: words[1:] for line in lines[1:] if (words := line.split())}
+    # Without the line it was written by a version that only kept floors which were proved.
     held = float(named["held"][0]) if "held" in named else float("inf")
     ran = float(named["ran"][0]) if "ran" in named else 0.0
     leap = None

@@ -44,6 +44,8 @@ class LogLimit(logging.Filter):
             if window is None or now - window.since >= WINDOW_SECONDS:
                 withheld = window.withheld if window else 0
                 window = self._windows[kind] = _Window(now)
+                # Oldest first, so that the kind whose window began longest ago is forgotten when there are
+                # too many.
                 self._windows.move_to_end(kind)
                 while len(self._windows) > MOST_KINDS:
                     self._windows.popitem(last=False)

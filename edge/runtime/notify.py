@@ -18,6 +18,7 @@ class Notifier:
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         address = environ.get("NOTIFY_SOCKET", "")
+        # A leading @ stands for an abstract socket, whose name begins with a zero byte (man sd_notify).
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self.watchdog_seconds = _watchdog_seconds(environ)
         """How often systemd wants to hear from us, or None when it does not watch."""
@@ -43,6 +44,7 @@ class Notifier:
         if not self._address:
             return False
         try:
+            # Not blocking: with its queue full, systemd must not hold up the thread that feeds the watchdog.
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as out:
                 out.sendto(message.encode(), self._address)
         except OSError as error:
@@ -53,5 +55,6 @@ class Notifier:
 
 def _watchdog_seconds(environ: Mapping[str, str]) -> float | None:
     microseconds = environ.get("WATCHDOG_USEC", "")
+    # systemd means one process; a child that inherits the environment is not watched.
     for_us = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
     return int(microseconds) / 1e6 if microseconds.isdecimal() and for_us else None

@@ -46,6 +46,7 @@ class FrameSlot:
 
     def take(self, timeout_seconds: float) -> Frame | None:
         """Return the newest frame, waiting up to `timeout_seconds`; None when none came or closed."""
+        # The machine's clock, not `self._clock`: a simulated clock stands still while this thread waits.
         deadline = time.monotonic() + timeout_seconds
         with self._changed:
             while (frame := self._take_fresh()) is None:
@@ -62,6 +63,7 @@ class FrameSlot:
             self._changed.notify_all()
 
     def _take_fresh(self) -> Frame | None:
+        # Taken out also when it is too old: it will not get fresher.
         frame, self._frame = self._frame, None
         if frame is not None and self._clock.monotonic() - frame.time > self._max_age:
             self.stale += 1

@@ -72,6 +72,7 @@ class Supervisor:
     def run(self, stopping: threading.Event) -> str | None:
         """Tick every second until `stopping`; return the name of a thread that gave up, else None."""
         while True:
+            # Before `tick`: a thread that gave up ends the process at once, without waiting for the watchdog.
             failed = next((one.name for one in self._watched if one.has_failed), None)
             if failed is not None:
                 return failed

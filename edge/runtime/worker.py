@@ -59,6 +59,7 @@ class Worker:
     def stop(self, timeout_seconds: float = 2.0) -> bool:
         """Ask the thread to end and wait; return False when it did not end in time."""
         self._stopping.set()
+        # A thread that was never started has no ident; joining it would raise.
         if self._thread.ident is not None:
             self._thread.join(timeout_seconds)
         return not self._thread.is_alive()
@@ -95,6 +96,7 @@ def lower_priority(nice: int) -> None:
     Where the system does not allow it the thread goes on at the priority it has, and the log says so.
     """
     try:
+        # On Linux PRIO_PROCESS with a thread id concerns that thread alone (man 2 setpriority).
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
     except OSError as error:
         logger.info("%s keeps its priority: %s", threading.current_thread().name, error)

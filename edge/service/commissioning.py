@@ -22,6 +22,7 @@ def commissioning_of(data: Path, lock: LockSection) -> CommissioningBook:
     A door without a journal has never run: it is new if it has a lock that moves.
     """
     book = CommissioningBook(data / COMMISSIONING_FILE)
+    # By the journal, which every start begins: a door that has run before needs no proof again.
     if lock.driver == "gpio" and not (data / JOURNAL_FILE).exists():
         try:
             data.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -332,6 +332,7 @@ class DoorService:
 
     def _restarter(self) -> Callable[[], None] | None:
         """Return what stops this process so that systemd starts it again; None without systemd."""
+        # systemd sets it for a unit of Type=notify; nobody else would start the process again.
         if "NOTIFY_SOCKET" not in self._environ:
             return None
 
@@ -435,6 +436,7 @@ class DoorService:
                     parts.panel.decided(outcome)
                 for notice in pipeline.take_notices():
                     self.events.record(notice)
+            # The recording has ended: without a pause this would turn without end.
             elif slot.is_closed:
                 self.stopping.wait(self._around.take_seconds)
 

@@ -92,6 +92,7 @@ class DoorHardware:
 
     def step(self) -> None:
         """Take the lock's messages, read the inputs and advance the timers."""
+        # Only this thread removes, others only append: no lock is needed for a deque.
         while self._reported:
             self.door.lock_event(*self._reported.popleft())
         self.door.poll()

@@ -68,6 +68,7 @@ class PromptJournal:
         return None
 
     def _in_time(self, draft: EventDraft) -> DoorEvent:
+        # Not `ask`, which refuses while an earlier call is overdue: that was looked at in `_late`.
         asked = self._aside.hand_over(lambda: self._store(draft))
         try:
             return asked.wait(self._deadline)
@@ -81,6 +82,7 @@ class PromptJournal:
                 self._journal = self._open()
             except StoreError as error:
                 raise JournalUnavailable(str(error)) from error
+        # Noted before the next event is stored; the journal writes it right after that one.
         if self._given_up is not None:
             self._journal.disown(self._given_up)
             self._given_up = None

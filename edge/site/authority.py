@@ -52,11 +52,13 @@ class Authority:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"facegate {site}")])
         certificate = (
             _builder(name, name, key.public_key())
+            # Path length 0: it signs certificates of doors, not of further authorities.
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(signs_certificates=True), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
         )
+        # The key first and never twice: a folder with a certificate but without its key could sign nothing.
         write_private(folder / "ca.key", _private_pem(key))
         (folder / "ca.crt").write_bytes(_pem(certificate))
         authority = cls(folder, certificate, key)
@@ -92,6 +94,7 @@ class Authority:
         private = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         names = [_host(host) for host in hosts]
+        # One purpose each: the key of a stolen door must not pass for a broker.
         purpose = ExtendedKeyUsageOID.SERVER_AUTH if names else ExtendedKeyUsageOID.CLIENT_AUTH
         builder = (
             _builder(subject, self._certificate.subject, private.public_key())
@@ -179,6 +182,7 @@ def write_private(path: Path, content: bytes) -> None:
     """Write a new secret file with mode 0600. Raises `ConfigError` when there is one already."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        # O_EXCL: it fails where there is a file or a link already, in the same call that creates it.
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
     except FileExistsError:

@@ -70,8 +70,11 @@ class Integrations:
         if not (bundle / "client.crt").exists():
             raise ConfigError(f"{name}: there is no such integration; there are {', '.join(self.names())}")
         authority = Authority.open(self._folder / "ca")
+        # Revoked before anything else: cut short after this, the program is locked out and the command can be
+        # repeated.
         authority.revoke(bundle / "client.crt")
         (self._grants() / GRANT_FILE.format(name=name)).unlink(missing_ok=True)
+        # With a random part: the same name may be made and ended again.
         revoked = self._folder / "revoked" / f"app.{name}-{secrets.token_hex(4)}"
         revoked.parent.mkdir(mode=0o700, exist_ok=True)
         bundle.rename(revoked)

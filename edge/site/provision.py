@@ -141,6 +141,7 @@ class Site:
                 "'app.x', 'ask', 'answer', " + " or ".join(map(repr, sorted(TAKEN)))
             )
         authority, bundle = Authority.open(self._folder / "ca"), self._folder / "doors" / door_id
+        # Asked of the key, which is written first: a bundle that was cut short has it as well.
         if (bundle / "door.key").exists():
             raise ConfigError(f"{bundle}: the door has its bundle already; revoke it to make another")
         bundle.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -187,6 +188,7 @@ class Site:
         """Make the door's certificate worthless and return the list the broker must reload."""
         authority, bundle = Authority.open(self._folder / "ca"), self._folder / "doors" / door_id
         self.require_door(door_id)
+        # Revoked first: cut short after this, the door is locked out, and the command can be repeated.
         authority.revoke(bundle / "door.crt")
         SharingDoors(self._folder).exclude_if_listed(door_id)
         revoked = self._folder / "revoked" / f"{door_id}-{secrets.token_hex(4)}"

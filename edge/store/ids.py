@@ -19,6 +19,7 @@ def uuid7(at: datetime, random: Callable[[int], bytes] = os.urandom) -> str:
     """
     milliseconds = int(at.timestamp() * 1000) & (1 << 48) - 1
     number = int.from_bytes(milliseconds.to_bytes(6, "big") + random(10), "big")
+    # Version 7 in bits 76 to 79 from the right, variant 10 in bits 62 and 63.
     number = number & ~(0xF << 76) | 0x7 << 76
     number = number & ~(0x3 << 62) | 0x2 << 62
     return str(uuid.UUID(int=number))

@@ -49,6 +49,7 @@ class SqliteLedger:
         """Take an id; False when it was taken before. Forgets ids older than 30 days."""
         now = at.astimezone(UTC)
         with self._file.writing() as connection:
+            # ISO times in UTC sort as text.
             connection.execute("DELETE FROM taken WHERE at < ?", ((now - KEEP).isoformat(),))
             # The key decides, not a look before: of two processes that claim at once one inserts.
             sql = "INSERT OR IGNORE INTO taken VALUES (?, ?)"

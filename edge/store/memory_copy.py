@@ -36,6 +36,7 @@ def memory_copy(path: Path) -> sqlite3.Connection:
     with copied(path) as copy:
         memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         try:
+            # Opening the copy plays its log back into it, so that the backup has every commit.
             with closing(sqlite3.connect(copy)) as source:
                 source.backup(memory)
         except BaseException:

@@ -124,6 +124,7 @@ def _alone(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise StoreUnavailable(f"{folder}: nothing can be mended now: {error}") from error
     try:
+        # On the folder, which is never replaced, unlike the files in it.
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:

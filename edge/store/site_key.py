@@ -126,7 +126,11 @@ class CredentialKey:
 
 def _read_all(folder: Path) -> dict[str, bytes]:
     paths = [folder / name for name in CREDENTIAL_NAMES]
-    return {path.name: path.read_bytes() for path in paths if path.exists()}
+    try:
+        return {path.name: path.read_bytes() for path in paths if path.exists()}
+    except OSError as error:
+        # No crash of the door: PINs and cards go on without this key.
+        raise KeyUnavailable(f"{folder}: the credential cannot be read now ({error.strerror})") from error
 
 
 class EitherKey:

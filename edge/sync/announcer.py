@@ -38,6 +38,7 @@ class Announcer:
     def opened(self, session: BrokerSession, now: float) -> None:  # noqa: ARG002 - the part's signature
         """Publish them: the broker may have forgotten."""
         published = [session.publish(topic, payload, retain=True) for topic, payload in self._messages]
+        # Message ids of this connection; those of the last one mean nothing any more.
         self._unconfirmed = set(published)
 
     def received(self, message: Message, now: float) -> None:

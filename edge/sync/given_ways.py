@@ -90,6 +90,7 @@ class GivenWaysFollower(TopicWorker):
             return
         if not self._nonce or told.nonce != self._nonce:
             return  # the answer to an earlier question of ours, or a recording
+        # The nonce is used up, and the next question goes out at once: it says what was settled.
         self._nonce, self._ask_at = "", 0.0
         waiting: set[tuple[str, str]] = set()
         for order in told.orders:

@@ -71,6 +71,7 @@ class EventPump:
     def received(self, message: Message, now: float) -> None:
         """Take the hub's acknowledgement. Raises `SyncError` for one that cannot be true."""
         ack = EventAck.parse(message.payload)
+        # After parsing, so that a malformed one is told as malformed.
         if message.retained:
             raise SyncError("evt/ack: retained; an old acknowledgement proves nothing")
         if ack.stream != self._stream:

@@ -46,6 +46,7 @@ class ProgramAsk:
     @classmethod
     def parse(cls, payload: bytes) -> ProgramAsk:
         """Return what is asked, or raise `SyncError`."""
+        # Cut one byte beyond the limit: what is longer then fails as JSON, without all of it being parsed.
         fields = parse_shaped(cls.SHAPE, payload[: MAX_ASK_BYTES + 1], "ask")
         args = {name: float(value) for name, value in fields.get("args", {}).items()}
         at = datetime.fromisoformat(fields["at"])

@@ -139,12 +139,14 @@ def parse_command(body: bytes) -> Command:
         fields = parse_object(body)
     except SyncError as error:
         raise CommandRefused(CommandRefusal.MALFORMED, str(error)) from error
+    # The id first: only a refusal that names the command can be told to whoever sent it.
     command_id = fields.get("id")
     if not isinstance(command_id, str) or not ID.fullmatch(command_id):
         raise CommandRefused(CommandRefusal.MALFORMED, "id: 8 to 64 letters, digits and dashes")
     kind = fields.get("type")
     if "type" in fields and (not isinstance(kind, str) or kind not in COMMAND.tables):
         raise CommandRefused(CommandRefusal.UNKNOWN_TYPE, repr(kind)[:60], command_id)
+    # Last, so that the checks before it can give the more exact refusal.
     if flaw := COMMAND.flaw(fields):
         raise CommandRefused(CommandRefusal.MALFORMED, f"command{flaw}"[:200], command_id)
     return Command(

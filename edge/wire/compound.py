@@ -142,6 +142,7 @@ class Named:
         if not isinstance(value, dict) or len(value) > self.most:
             return f" must be an object with at most {self.most} names"
         for name, item in value.items():
+            # `fullmatch`: `$` would let a name end in a line break.
             if not re.fullmatch(self.pattern, name):
                 return f": {name[:80]!r} must match {self.pattern}"
             if flaw := self.item.flaw(item):

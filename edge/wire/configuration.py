@@ -91,6 +91,7 @@ class Reported:
     @classmethod
     def parse(cls, payload: bytes) -> Reported:
         """Return a door's report, or raise `SyncError`."""
+        # A report comes from a door, unsigned: its length is checked before it is parsed.
         if len(payload) > MAX_BYTES:
             raise SyncError("cfg/reported: at most 16 KiB")
         fields = parse_shaped(REPORTED, payload, "cfg/reported")

@@ -70,5 +70,6 @@ class PassEnds:
     def parse(cls, body: bytes) -> PassEnds:
         """Return what these signed bytes say, or raise `SyncError`."""
         fields = parse_shaped(PASS_ENDS, body, "pass/ended")
+        # In range for `fromtimestamp`: the shape has the limits.
         ended = (EndedPass(one["id"], datetime.fromtimestamp(one["until"], UTC)) for one in fields["ended"])
         return cls(fields["device"], fields["rev"], tuple(ended))

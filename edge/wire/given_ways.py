@@ -99,6 +99,7 @@ class WayOrder:
     def info(self, device: str) -> bytes:
         """Return what the secret is bound to: the door, the person and everything else of the order."""
         bound = {**self.fields(), "device": device}
+        # The ciphertext cannot be part of what it is bound to.
         del bound["sealed"]
         return INFO + b"\0" + hashlib.sha256(_canonical(bound)).digest()
 
@@ -190,4 +191,5 @@ def new_nonce(at: datetime) -> str:
 
 
 def _canonical(fields: Mapping[str, Any]) -> bytes:
+    # Sorted and without blanks, so that both sides get the same bytes to sign, bind and hash.
     return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

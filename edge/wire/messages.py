@@ -154,6 +154,7 @@ def batch(entries: list[tuple[int, str]]) -> tuple[int, bytes]:
     taken, size = 0, 2  # the brackets of an array; each entry adds a comma
     for _, text in entries[:MAX_BATCH_EVENTS]:
         size += len(text.encode()) + 1
+        # The first entry always goes, however long: a batch of none would never end.
         if taken and size > MAX_BATCH_BYTES:
             break
         taken += 1

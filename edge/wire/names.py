@@ -32,5 +32,6 @@ def is_hub(name: str) -> bool:
 
 def device_of(topic: str) -> str:
     """Return the device or other program whose topic this is; nothing for a topic of nobody's."""
+    # facegate/v1/DEVICE/... or facegate/v1/ask/PROGRAM; padded, so that a shorter topic gives nothing.
     parts = topic.split("/", 4) + [""] * 4
     return f"app.{parts[3]}" if parts[2] == ASK else parts[2]

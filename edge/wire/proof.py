@@ -127,6 +127,7 @@ class Origin:
     def name(self, proof: str, body: bytes, purpose: str) -> str:
         """Return whose proof this is: the common name. Raises `SyncError` unless it proves these bytes."""
         shown, _, text = proof.partition(".")
+        # Before any decoding: a proof comes from whoever can publish.
         if len(proof) > MOST_PROOF:
             raise SyncError(f"a proof of {len(proof)} characters")
         known = self.owner(shown)

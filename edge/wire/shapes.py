@@ -109,6 +109,7 @@ class Whole:
 
     def flaw(self, value: Any) -> str | None:
         """See `Shape`."""
+        # Not `isinstance`: bool is a subclass of int, and `true` is not a number in JSON.
         if type(value) is not int or not self.least <= value <= self.most:
             return f" must be a whole number from {self.least} to {self.most}"
         return None
@@ -168,6 +169,7 @@ class Exactly:
 
     def flaw(self, value: Any) -> str | None:
         """See `Shape`."""
+        # By type: in Python `True == 1` and `1.0 == 1`.
         return None if type(value) is int and value == self.value else f" must be {self.value}"
 
     def schema(self) -> dict[str, Any]:

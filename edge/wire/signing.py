@@ -93,6 +93,8 @@ def _decode(text: str) -> bytes:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise SyncError("not base64") from None
+    # Base64 can spell the same bytes in several ways (unused bits of the last sign). A second spelling would
+    # pass for another message where messages are compared as text.
     if _encode(raw) != text:
         raise SyncError("not canonical base64")
     return raw

@@ -54,5 +54,6 @@ def _day(number: float, *, from_1904: bool) -> tuple[str, CellKind]:
     if number < 1 and not from_1904:
         return f"{_ZERO + timedelta(days=number):%H:%M:%S}", CellKind.DAY
     first = datetime(1904, 1, 1) if from_1904 else _ZERO if number >= 60 else _ZERO + timedelta(days=1)  # noqa: DTZ001
+    # Rounded to seconds: 9:30 is kept as 0.39583333333333331.
     at = first + timedelta(seconds=round(number * 86_400))
     return (f"{at:%Y-%m-%d}" if at.time() == time() else at.isoformat(" ")), CellKind.DAY

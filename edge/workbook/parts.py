@@ -169,6 +169,7 @@ class SheetCells(_Texts):
             self._column = -1
             self._is_hidden = given.get("hidden") in {"1", "true"}
         elif name == "c":
+            # The reference may be left out (ECMA-376, 18.3.1.4): then a cell follows the one before.
             self._column = _column(given["r"]) if "r" in given else self._column + 1
             self._cell = RawCell(given.get("t", "n"), int(given.get("s", "0")))
         elif name == "v":

@@ -154,6 +154,7 @@ class _Workbook:
         }
 
     def _part(self, path: str, part: _OnePart) -> _OnePart:
+        # A blank cannot be part of a namespace or name, so `_bare` can cut there.
         reader = expat.ParserCreate(namespace_separator=" ")
         reader.buffer_text = True
         reader.StartDoctypeDeclHandler = _no_document_type
@@ -162,6 +163,7 @@ class _Workbook:
         reader.CharacterDataHandler = part.text
         with self._archive.open(path) as packed:
             while piece := packed.read(PIECE_BYTES):
+                # Counted as it is unpacked: the sizes in an archive's directory are claims.
                 self._read_bytes += len(piece)
                 if self._read_bytes > MOST_BYTES:
                     raise PanelRefused(message("list.workbook_size"))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edge.domain import Resident, Template
-from edge.errors import StoreError
+from edge.errors import KeyUnavailable, StoreError
 from edge.store.consents import erase_face, erase_faces_under
 from edge.store.contexts import context_of, record_context
 from edge.store.key_source import change_key
@@ -259,3 +259,12 @@ def test_many_who_leave_at_once_cost_one_rewriting(tmp_path):
         ring.forget_all(["anna", "carl", "nobody"])
         assert seen.count("VACUUM") == 1
         assert ring.people() == ("berta",)
+
+
+def test_a_credential_that_cannot_be_read_keeps_no_door_from_starting(tmp_path):
+    (tmp_path / CREDENTIAL).mkdir()
+    key = CredentialKey(tmp_path)
+    with pytest.raises(KeyUnavailable, match="cannot be read now"):
+        key.keys()
+    with closing(Keyring(tmp_path / "keys.db", key)) as ring:
+        assert ring.people() == ()

@@ -49,6 +49,7 @@ def erase_expired(
     the rest for tomorrow, so that people can stop what should not happen. The person, PIN and card stay.
     """
     expired = due(store.list(), unused_seconds, certain)
+    # A wrong clock or a lost journal must not erase a whole house in one night.
     share = max(1, len(unused_seconds) // SHARE)
     if len(expired) > share:
         logger.warning("%d faces are to be erased; %d today, the others follow", len(expired), share)

@@ -40,6 +40,7 @@ class CodeWatch:
 
     def step(self) -> None:
         """Look at the newest frame, or wait half a second for one."""
+        # The slot refuses frames older than half a second: a pass opens for who stands there now.
         frame = self._slot.take(TAKE_SECONDS)
         text = self._reader.read(frame) if frame is not None else None
         if text is not None:

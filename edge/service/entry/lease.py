@@ -69,6 +69,7 @@ class RosterLease:
         if resident_id in self._pending():
             return resident
         until = resident.valid_until
+        # Expired, not missing: the journal then says that the right has ended, and since when.
         return replace(resident, valid_until=ended if until is None else min(until, ended))
 
     @property
@@ -77,6 +78,7 @@ class RosterLease:
         now = self._clock.now()
         if self._confirmed is None or not is_certain(self._trust, now):
             return None
+        # By the monotonic clock: the wall clock may have been set right by years since.
         if self._heard_at is not None and self._since(self._heard_at) < self._lease:
             return None
         end = self._confirmed + self._lease

@@ -213,6 +213,7 @@ class _Reader(Generic[Heard]):
             return
         if heard is not None:
             self._take(heard)
+        # Only after it stayed open for a while: a loose plug would fill the journal.
         if self._is_lost and self._around.monotonic() - self._opened_at >= STEADY_SECONDS:
             self._is_lost = False
             self._tell("back")

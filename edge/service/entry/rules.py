@@ -135,6 +135,7 @@ class DoorRules:
         """
         rules = replace(self.policy.rules, book=book)
         fixed = [self._of_the_start(one) for one in (self._began, book)]
+        # Replaced as a whole: other threads go on with the old book to the end of what they decide.
         self.policy.rules = self._gate.rules = rules
         return fixed[0] == fixed[1]
 

@@ -85,6 +85,7 @@ class Configuration:
             except ConfigError as error:
                 self._keep(Kept(desired.rev, self._kept.values, tuple(str(error).splitlines())))
                 raise ConfigError(f"revision {desired.rev}: {str(error).replace(chr(10), '; ')}") from error
+            # Kept before it counts: after a restart the door must not fall back.
             self._keep(Kept(desired.rev, desired.values))
             self._wanted = wanted
         # Without the lock: listeners ask for `now`.

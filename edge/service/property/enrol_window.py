@@ -39,6 +39,7 @@ class EnrolWindow:
             raise PanelRefused(
                 message("error.window_seconds", seconds=f"{seconds:g}", most=f"{MOST_SECONDS:g}")
             )
+        # Before it opens: an opening that nobody can be told of does not happen.
         self._events.commit(self._draft(Kind.ENROL_WINDOW_OPENED, by=by, seconds=seconds))
         with self._lock:
             self._until = self._clock.monotonic() + seconds

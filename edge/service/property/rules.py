@@ -103,9 +103,11 @@ class HeldRules:
             raise ConfigError("the door has no file of access rules that it can read and write: access.rules")
         if text == desired.text:
             return
+        # The property edits what it has seen; a change made at the door in between would be lost.
         if digest_of(text) != desired.base:
             raise ConfigError("the rules were changed at the door meanwhile; look at those that count first")
         try:
+            # With the text that was read above: the file is not written over if it changed since.
             file.put(desired.text, text)
         except OSError as error:
             raise StoreError(f"{file.path}: the access rules cannot be kept: {error}") from error

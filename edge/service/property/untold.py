@@ -61,6 +61,7 @@ class UntoldWays:
             self._again_at = self._clock.monotonic()
             is_stored = in_journal(self._journal)
             left = [event for event in self._dated(store) if not self._tell(store, event, is_stored)]
+            # Due at once: `tell_again` adds the pause after its own attempts.
             self._again_at = self._clock.monotonic() if left else None
 
     def tell_again(self) -> None:

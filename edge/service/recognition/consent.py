@@ -102,6 +102,7 @@ class FollowedConsents:
     def _read(self) -> frozenset[str]:
         if self._ledger is None:
             self._ledger = self._open()
+        # The mark before the rows: what changes in between is then read once more at the next look.
         mark, counting = self._ledger.mark(), self._counting()
         if mark == self._mark and counting == self._counted:
             return frozenset()

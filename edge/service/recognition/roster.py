@@ -116,6 +116,7 @@ class GalleryFollower:
         except (KeyUnavailable, StoreUnavailable) as error:
             self._wait(concerned, error)
         else:
+            # Only when all went well: otherwise the same changes come again at the next look.
             self._wanting, self._owed, self._version = "", (), changes.version
 
     def _wait(self, concerned: Sequence[str], error: StoreError) -> None:

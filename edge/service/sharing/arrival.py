@@ -134,6 +134,7 @@ def keep(ties: SharingTies, arrivals: Sequence[ArrivedFace]) -> None:
     """
     ties.consents.record_all(_consent(one.face) for one in arrivals)
     strangers = ties.store.put_faces({one.face.person: one.templates for one in arrivals})
+    # Somebody removed since the roster was read: their face is not kept, and their key is destroyed again.
     there = [one for one in arrivals if one.face.person not in strangers]
     ties.book.hold((_held(one), one.body) for one in there)
     if len(there) > MOST_NAMED:

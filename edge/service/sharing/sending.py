@@ -97,6 +97,7 @@ class Sending:
         door = question.sender
         times = [at for at in self._answered.get(door, []) if now - at < MINUTE]
         self._answered[door] = [*times, now]
+        # True: nothing to do. False would make us send our key again, to a door that asks too often.
         if len(times) >= MOST_ANSWERED or not self._may_have(door):
             return True
         if door not in self._peers():
