@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from edge.broker.fair_queue import Room
 from edge.errors import SyncError
-from edge.wire.asks import STALE_SECONDS, AskAnswer, ProgramAsk
+from edge.wire.asks import STALE_SECONDS, AskAnswer, ProgramAsk, refusal
 from edge.wire.names import ANSWER, ASK, ROOT
 from edge.words import say
 from facegate_hub.clerk import HubClerk
@@ -49,7 +49,7 @@ class AskClerk(HubClerk):
         try:
             ask = ProgramAsk.parse(message.payload)
         except SyncError as error:
-            self._tell(name, AskAnswer("", "", "refused", str(error)))
+            self._tell(name, refusal(message.payload, str(error)))
             return
         try:
             self._require_fresh(message, ask)

@@ -17,7 +17,8 @@ STALE_SECONDS = 15.0
 MAX_ASK_BYTES = 2 * 1024
 ASKABLE = tuple(str(kind) for kind in CommandType if kind is not CommandType.CHALLENGE)
 _ARGS = {name: Number(*limits) for limits_of in ARGUMENTS.values() for name, limits in limits_of.items()}
-_ID = Text(64, 8, ID.pattern, about="chosen by who asks, used once; the answer carries it")
+MOST_NAME = 64
+_ID = Text(MOST_NAME, 8, ID.pattern, about="chosen by who asks, used once; the answer carries it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +77,21 @@ class AskAnswer:
         """Return the payload."""
         fields: dict[str, Any] = {"v": VERSION, "id": self.id, "door": self.door}
         return json.dumps({**fields, "status": self.status, "text": self.text[:500]}).encode()
+
+
+def refusal(payload: bytes, why: str) -> AskAnswer:
+    """Return the answer to what is no ask: with the id and the door that it names, where it names any.
+
+    A program that waits for its answer looks for the id; without one it cannot tell which ask was wrong.
+    """
+    try:
+        fields = json.loads(payload[: MAX_ASK_BYTES + 1])
+    except (ValueError, RecursionError):
+        fields = None
+    named = fields if isinstance(fields, dict) else {}
+    return AskAnswer(_named(named.get("id")), _named(named.get("door")), "refused", why)
+
+
+def _named(value: object) -> str:
+    """Return a name that may be told back; nothing for what could be none."""
+    return value if isinstance(value, str) and len(value) <= MOST_NAME and value.isprintable() else ""

@@ -97,6 +97,18 @@ class Devices:
         """Log all devices of a holder out, but for one."""
         self._end(holder, "device.ended", DEVICES.c.id != but)
 
+    def forget(self, by: Doer, holder: Doer) -> int:
+        """Log all devices of a holder out, and take their passkeys away; return how many devices.
+
+        For who has lost a phone: `by` is the one who does it for them, and stands in the book.
+        """
+        with self._store.writing() as writing:
+            mine = sa.select(sa.func.count()).select_from(DEVICES).where(DEVICES.c.holder == str(holder))
+            count: int = writing.connection.execute(mine).scalar_one()
+            forget_holder(writing.connection, str(holder))
+            writing.enter(by, "device.ended", str(holder), count=count)
+        return count
+
     def _end(self, holder: Doer, kind: str, which: sa.ColumnElement[bool]) -> None:
         with self._store.writing() as writing:
             gone = writing.connection.execute(

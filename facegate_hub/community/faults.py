@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 DOOR = Asker(SYSTEM)
 MOST_KEY = 80
+WRITTEN_IN = tuple(reversed(LANGUAGES))
+"""The languages of a fault's ticket, a line each: the book keeps one text for readers of all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Faults:
             self._set(door, rule, old.ticket, "open")
             return
         name = called_doors(self.book).get(door, door)
-        text = "\n".join(f"{name}: {_told(rule, language)}" for language in reversed(LANGUAGES))
+        text = "\n".join(f"{name}: {_told(rule, language)}" for language in WRITTEN_IN)
         report = Report(TicketKind.FAULT, "door", text, place=name, audience=Audience.ALL)
         number, _ = self._tickets.report(DOOR, report)
         self._set(door, rule, number, "open")
@@ -130,3 +132,11 @@ def _told(rule: str, language: str) -> str:
     """Return what is wrong: a part of the door that has a fault, or what stands for itself (`door.away`)."""
     what = say(f"community.rule.{rule}", language)
     return say("community.part_faulty", language, part=what) if rule.startswith("health.") else what
+
+
+def in_own_language(kind: TicketKind, text: str, language: str) -> str:
+    """Return of a ticket's text what its reader is shown: of a fault the line in their language."""
+    lines = text.split("\n")
+    if kind is not TicketKind.FAULT or len(lines) != len(WRITTEN_IN):
+        return text
+    return lines[WRITTEN_IN.index(language)]

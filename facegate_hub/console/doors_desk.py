@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import OrderedDict
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.errors import CommunityRefused, SyncError
@@ -14,15 +16,52 @@ from facegate_hub.signer.rights import NotPermitted, Permission
 from facegate_hub.staff import Staff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from facegate_hub.community.devices import Devices
     from facegate_hub.signer.client import Known
 
 MOST_SESSIONS = 500
+MOST_ANSWERS = 200
 LOOK_SECONDS = 2.0
 """Between two looks at sessions that nobody ended here: idle ones, and those that another process ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """A page that tells what came of a command, for the session that gave it."""
+
+    session: str
+    template: str
+    status: int
+    values: Mapping[str, object]
+
+
+class KeptAnswers:
+    """What came of commands, each under an address of its own. Any thread.
+
+    The answer to a form would send the form again when its page is loaded anew: the door would open twice.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, KeptAnswer] = OrderedDict()
+
+    def keep(self, answer: KeptAnswer) -> str:
+        """Keep a page and return its name; the oldest of many are forgotten."""
+        name = secrets.token_hex(8)
+        with self._lock:
+            self._kept[name] = answer
+            while len(self._kept) > MOST_ANSWERS:
+                self._kept.popitem(last=False)
+        return name
+
+    def find(self, name: str, session: str) -> KeptAnswer | None:
+        """Return a page that this session was told; None: it is forgotten, or somebody else's."""
+        with self._lock:
+            found = self._kept.get(name)
+        return found if found is not None and found.session == session else None
 
 
 class DoorsDesk:
@@ -41,6 +80,7 @@ class DoorsDesk:
         self._left: list[str] = []
         """Sessions that ended here, and of which the signer has not heard yet."""
         self.looking = Staff(folder, url)
+        self.answers = KeptAnswers()
 
     def enter(self, session: str, name: str, password: str) -> None:
         """Let somebody act in a session of the console. Raises `NotPermitted` for a wrong password."""

@@ -8,7 +8,7 @@ from edge.errors import CommunityRefused, SyncError
 from edge.wire.commands import MODES, CommandType
 from edge.words import message
 from facegate_hub.clerk import is_door
-from facegate_hub.console.views_doors import in_words, told
+from facegate_hub.console.views_doors import in_words, tell_once, told
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -45,10 +45,9 @@ class BuildingPages:
         done = sum(one.status == "done" for one in orders)
         status = 200 if done == len(orders) else 409
 
-        def said(text: str) -> str:
-            return "".join(in_words(ask, text))
-
-        return ask.page("building_told.html", status, title=title, orders=orders, done=done, said=said)
+        said = {one.text: "".join(in_words(ask, one.text)) for one in orders}
+        page = {"title": title, "orders": orders, "done": done, "said": said}
+        return tell_once(ask, self._desk, "building_told.html", status, page)
 
     def _doors(self, ask: PageAsk, place: str) -> list[str]:
         there = [door.id for door in self._desk.looking.doors() if is_door(door.id)]

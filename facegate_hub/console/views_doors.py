@@ -11,7 +11,7 @@ from edge.wire.commands import CommandType
 from edge.wire.shapes import printable
 from edge.words import has, message, say
 from edge.words.retold import told_of
-from facegate_hub.console.doors_desk import may_at
+from facegate_hub.console.doors_desk import KeptAnswer, may_at
 from facegate_hub.inbox import InboxKind, InboxState
 from facegate_hub.signer.rights import NotPermitted, Permission
 
@@ -117,12 +117,21 @@ class DoorPages:
         if kind in SURE and "sure" not in ask.form:
             return ask.page("door_sure.html", door=door, act=kind)
         title = ask.say("door.asked", act=ask.say(f"door.act.{kind}"), door=ask.called(door))
+        what: FacegateError | str
         try:
             with self._desk.acting(ask.token) as staff:
-                text = staff.command(door, kind, ask.account.name if ask.account else "")
+                what = staff.command(door, kind, ask.account.name if ask.account else "")
         except SyncError as error:
-            return told(ask, title, error, status=409)
-        return told(ask, title, text, went_well=True)
+            what = error
+        text, technical = in_words(ask, what)
+        went_well = not isinstance(what, FacegateError)
+        page = {"title": title, "text": text, "technical": technical, "went_well": went_well}
+        return tell_once(ask, self._desk, "door_told.html", 200 if went_well else 409, page)
+
+    def told(self, ask: PageAsk) -> Response:
+        """Return again what came of a command; where that is forgotten, the doors."""
+        kept = self._desk.answers.find(str(ask.request.path_params["answer"]), ask.token)
+        return ask.to("/doors") if kept is None else ask.page(kept.template, kept.status, **kept.values)
 
     def _line(self, door: DoorView, alarms: dict[str, int], known: Known | None) -> DoorLine:
         acts = tuple(act for act in ACTS if may_at(known, Permission(act), door.id))
@@ -133,6 +142,11 @@ class DoorPages:
         for item in self._desk.looking.inbox.items(InboxKind.ALARMS, NOT_CLOSED, 1000):
             found[item.device] = found.get(item.device, 0) + 1
         return found
+
+
+def tell_once(ask: PageAsk, desk: DoorsDesk, template: str, status: int, values: dict[str, Any]) -> Response:
+    """Return the way to a page that tells what came of a command: loaded anew, it commands nothing."""
+    return ask.to(f"/doors/told/{desk.answers.keep(KeptAnswer(ask.token, template, status, values))}")
 
 
 def told(

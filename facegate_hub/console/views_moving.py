@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from edge.errors import CommunityRefused, SyncError
 from edge.identity import resident_id
 from edge.words import message
+from facegate_hub.community.book import Doer
+from facegate_hub.community.devices import Devices
 from facegate_hub.community.people import NewPerson, TieKind
 from facegate_hub.console.roster_forms import record_from, require_meant
 from facegate_hub.console.views_doors import told
@@ -69,6 +71,7 @@ class MovingPages:
             "person.html",
             person=found,
             ties=TIES,
+            phones=len(Devices(ask.office.book).all(Doer("person", found.id))),
             has_doors=self._desk is not None,
             at_doors=known,
             may_let_in=self._may_change(ask),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from edge.errors import CommunityRefused
 from edge.identity import tidied
 from edge.words import message
+from facegate_hub.community.book import Doer
+from facegate_hub.community.devices import Devices
 from facegate_hub.community.people import TieKind
 from facegate_hub.web.codes import qr_picture
 from facegate_hub.web.ticket_pages import chosen
@@ -43,6 +45,13 @@ def tie(ask: PageAsk) -> Response:
     kind = chosen(TieKind, ask.form.get("kind", ""), TieKind.FAMILY)
     ask.office.register.tie(ask.asker.doer, identity, flat, kind)
     return ask.to(f"/people/{identity}")
+
+
+def end_phones(ask: PageAsk) -> Response:
+    """Log all of somebody's phones out: one was lost, and whoever has it sees what its owner saw."""
+    found = ask.office.register.one(str(ask.request.path_params["person"]))
+    Devices(ask.office.book).forget(ask.asker.doer, Doer("person", found.id))
+    return ask.to(f"/people/{found.id}")
 
 
 def invite(ask: PageAsk) -> Response:

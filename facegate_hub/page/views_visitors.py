@@ -50,7 +50,13 @@ def one(ask: PageAsk) -> Response:
     if found is None:
         raise CommunityRefused(message("community.refused.gone"))
     qr = qr_picture(found.text) if found.text else ""
-    return ask.page("visitor.html", visit=found, qr=qr, is_waiting=found.state is PassState.WISHED)
+    is_waiting = found.state is PassState.WISHED
+    return ask.page("visitor.html", visit=found, qr=qr, is_waiting=is_waiting, digits=_digits(found.flat))
+
+
+def _digits(flat: str) -> str:
+    """Return what a visitor types at a display that rings a flat: the number of the building goes along."""
+    return "".join(one for one in flat if one.isdecimal())
 
 
 def _wish(ask: PageAsk) -> VisitWish:

@@ -26,6 +26,7 @@ from facegate_hub.community.book import Doer
 from facegate_hub.community.devices import RESIDENT_SECONDS
 from facegate_hub.community.doors import NETWORK
 from facegate_hub.community.duties import Right, may
+from facegate_hub.community.faults import in_own_language
 from facegate_hub.community.parts import Asker
 from facegate_hub.web.files import versioned
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from edge.words import Message
     from facegate_hub.community.accounts import Account
     from facegate_hub.community.devices import Device
+    from facegate_hub.community.machine import TicketKind
     from facegate_hub.community.people import Person
     from facegate_hub.web.form_pages import FormPages
     from facegate_hub.web.office import WebOffice
@@ -164,6 +166,16 @@ class PageAsk:
             return ""
         return datetime.fromtimestamp(at, UTC).astimezone(self.office.terms.zone).strftime(form)
 
+    def when(self, at: int) -> str:
+        """Return a moment with its weekday: who invites somebody for Sunday looks for that word."""
+        moment = datetime.fromtimestamp(at, UTC).astimezone(self.office.terms.zone)
+        day = self.say(f"weekday.{moment.weekday()}")
+        return self.say("when", weekday=day, date=f"{moment:%Y-%m-%d}", time=f"{moment:%H:%M}")
+
+    def own_words(self, kind: TicketKind, text: str | None) -> str:
+        """Return a ticket's text as its reader is shown it; of an erased one that it is."""
+        return in_own_language(kind, text, self.language) if text else self.say("erased")
+
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         """Return a rendered page."""
         language = self.language
@@ -172,6 +184,8 @@ class PageAsk:
             say=self.say,
             known=self.known,
             local=self.local,
+            when=self.when,
+            own_words=self.own_words,
             called=self.called,
             called_all=self.called_all,
             tag=tag,

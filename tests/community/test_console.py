@@ -6,12 +6,15 @@ import base64
 import re
 
 import pytest
+import sqlalchemy as sa
 
 from facegate_hub.community.accounts import StaffAccounts
 from facegate_hub.community.book import Doer
 from facegate_hub.community.duties import Duty
+from facegate_hub.community.schema import LEDGER
 from facegate_hub.community.staff_store import open_staff
 from facegate_hub.community.totp import code_at, step_of
+from facegate_hub.community.verify import verify
 from tests.community.compound import STAFF, Compound, new_compound
 from tests.community.web import resident, staff
 from tests.community.world import new_book
@@ -155,6 +158,24 @@ def test_people_are_found_by_name_and_flat_moved_in_and_out(compound):
     desk.send(f"/people/{person}/end")
     phone.get("/")
     assert phone.title == "Enter"
+
+
+def test_the_desk_logs_out_the_phones_of_who_has_lost_one(compound):
+    """Whoever found it read their tickets and made visitor passes until they had a phone again."""
+    lost, neighbour = resident(compound, "wang"), resident(compound, "li")
+    desk, wang = staff(compound, "dora"), compound.people["wang"]
+    desk.get(f"/people/{wang}")
+    assert "logged in to the residents’ page: 1" in desk.page
+    desk.send(f"/people/{wang}/phones")
+    assert "logged in to the residents’ page: 0" in desk.page
+    lost.get("/visitors")
+    assert lost.title == "Enter"
+    neighbour.get("/visitors")
+    assert neighbour.title != "Enter"
+    with compound.book.looking() as connection:
+        query = sa.select(LEDGER.c.actor).where(LEDGER.c.kind == "device.ended")
+        assert connection.execute(query).scalars().all() == ["account:dora"]
+        assert verify(connection, compound.book.sealer).problems == []
 
 
 def test_the_book_is_verified_on_the_page(compound):

@@ -220,6 +220,22 @@ def test_who_says_that_they_stop_acts_no_more(gate):
     assert "Open once" not in desk.page
 
 
+def test_what_came_of_a_command_loaded_anew_commands_nothing(gate):
+    """The page was the form's own answer: whoever loaded it anew opened the door once more."""
+    gate.principal("gao")
+    desk = entered(gate)
+    with gate.answering("done", "unlocked, opened after 2.1 s"):
+        told = press(desk, "front", "unlock")
+    assert len(gate.asked()) == 1
+    assert told.request.method == "GET"
+    again = desk.client.get(told.url.path)
+    assert "opened after 2.1 s" in again.text
+    assert len(gate.asked()) == 1
+    other = gate.logged_in("dora")
+    assert "opened after 2.1 s" not in other.get(told.url.path).text
+    assert desk.client.get("/doors/told/forgotten").url.path == "/doors"
+
+
 def test_a_lockdown_asks_first(gate):
     """One click shuts nobody out."""
     gate.principal("mei", role="manager")

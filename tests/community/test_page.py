@@ -9,6 +9,7 @@ import pytest
 from facegate_hub.community.book import SYSTEM
 from facegate_hub.community.devices import Devices
 from facegate_hub.community.entry import Invitations
+from facegate_hub.community.faults import Faults
 from facegate_hub.community.machine import TicketState
 from facegate_hub.community.people import TieKind
 from facegate_hub.page.app import COOKIE as PAGE_COOKIE
@@ -152,6 +153,40 @@ def test_own_devices_are_listed_and_ended_and_who_moves_out_is_out(compound):
     for one in (phone, tablet):
         one.get("/")
         assert one.title == "Enter"
+
+
+def test_logging_a_phone_out_asks_first_and_says_what_it_takes_to_come_back(compound):
+    """One tap on the only phone cost its owner a walk to the front desk."""
+    phone, _ = resident(compound, "wang"), resident(compound, "wang")
+    phone.get("/me")
+    folded = re.findall(r"<details>(.*?)</details>", phone.page, re.DOTALL)
+    assert [('action="/me/device"' in one) for one in folded] == [True, True]
+    assert sum("the phone in your hand" in one for one in folded) == 1
+    assert phone.page.count("new code from the front desk") == 2
+
+
+def test_nobody_reports_a_lamp_as_a_burst_pipe_because_that_came_first(compound):
+    phone = resident(compound, "wang")
+    phone.get("/new")
+    category = present(re.search(r'<select name="category" required>\s*(<option.*?</option>)', phone.page))[1]
+    assert category == '<option value="">Please choose</option>'
+    phone.send("/new", category="", text="The lamp is dark")
+    assert phone.status == 422
+
+
+def test_a_fault_of_a_door_is_told_in_its_readers_language(compound):
+    """The book keeps one text for everybody; a Chinese page showed the English line below the Chinese one."""
+    Faults(compound.book, compound.terms).update({("front", "health.camera"): True})
+    phone = resident(compound, "wang")
+    for path in ("/wall", "/tickets/1"):
+        page = phone.get(path).text
+        assert "front: Camera not working properly" in page, path
+        assert "异常" not in page, path
+    phone.get("/language/zh", params={"back": "/wall"})
+    for path in ("/wall", "/tickets/1"):
+        page = phone.get(path).text
+        assert "front: 摄像头异常" in page, path
+        assert "not working" not in page, path
 
 
 def test_a_form_without_its_token_or_from_elsewhere_does_nothing(compound):

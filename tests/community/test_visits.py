@@ -224,3 +224,23 @@ def test_erasing_a_person_takes_their_codes_along(compound, granter):
         assert connection.execute(left).all() == []
         assert verify(connection, compound.book.sealer).problems == []
     granter.look()
+
+
+def test_the_page_of_a_pass_says_the_weekday_looks_again_by_itself_and_asks_before_it_ends(compound, granter):
+    """Invited for Sunday from an old telephone: which day it is, and what to do where no picture arrives."""
+    phone = resident(compound, "li")
+    phone.get("/visitors")
+    phone.send("/visitors", kind="visitor", hours="4", begins="2026-03-08T09:00")
+    waiting = phone.page
+    assert '<div id="pass" data-fresh' in waiting
+    granter.look()
+    identity = of(compound, "li")[0].id
+    page = phone.get(f"/visitors/{identity}").text
+    assert "Sunday, 2026-03-08 09:00" in page
+    assert "Ring a flat" in page
+    assert "31204" in page
+    assert '<div id="pass">' in page
+    asked = page[page.index("<details") : page.index("</details>")]
+    assert f'action="/visitors/{identity}"' in asked
+    phone.get("/language/zh", params={"back": f"/visitors/{identity}"})
+    assert "2026-03-08（周日）09:00" in phone.page

@@ -32,7 +32,7 @@ def provision(folder, *words):
 def ask(number=1, door="front", do="unlock", seconds=0.0, **more):
     """Return an ask as a program writes it, `seconds` ago."""
     at = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
-    return json.dumps({"v": 1, "id": f"press-{number:04}", "door": door, "do": do, "at": at, **more})
+    return json.dumps({"v": 1, "id": f"press-{number:04}", "door": door, "do": do} | {"at": at} | more)
 
 
 class Program(Listener):
@@ -109,8 +109,15 @@ def test_it_opens_its_door_hears_what_happened_and_nothing_else(running):
         ("UNLOCK", "not JSON"),
         ("", "not JSON"),
         ("[" * 5000, "not JSON"),
+        (json.dumps({"id": "press-0008", "door": "front"}), "needs "),
+        (ask(9, at="2026-03-01T08:00:00"), "with its zone"),
+        (json.dumps({"id": 8, "door": "front\n"}), "needs "),
     ):
         refused = program.asks(payload)
+        if "press-" in payload:  # a program finds its answer by the id, also where something else was wrong
+            assert (refused["id"], refused["door"]) == tuple(
+                json.loads(payload)[one] for one in ("id", "door")
+            )
         assert refused["status"] == "refused", payload
         assert why in refused["text"], (refused, why)
     assert len(door.executed) == 1
