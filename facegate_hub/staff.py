@@ -169,7 +169,9 @@ class Staff:
         self.inbox.acknowledge(inbox, item, self._inbox_permit(inbox, item, "acknowledge"))
 
     def hand_over(self, inbox: InboxKind, item: int, to: str, note: str = "") -> None:
-        """Let somebody else see to an alarm or doubt, with a word for them."""
+        """Let somebody else see to an alarm or doubt, with a word for them. Raises `SyncError` for nobody."""
+        if not to.strip():
+            raise SyncError(message("property.item_to_nobody"))
         self._inbox_permit(inbox, item, f"hand over to {to}")
         self.inbox.hand_over(inbox, item, to, note)
 

@@ -53,6 +53,9 @@ class AlarmPages:
                 match ask.form.get("step"):
                     case "hand_over":
                         staff.hand_over(which, int(number), ask.form.get("to", "").strip()[:64], note)
+                    case "take_over":
+                        item = self._desk.looking.inbox.item(which, int(number))
+                        staff.hand_over(which, item.id, self._actor(ask), item.note or "")
                     case "close":
                         staff.close_item(which, int(number), note)
                     case _:
@@ -60,6 +63,10 @@ class AlarmPages:
         except SyncError as error:
             return told(ask, ask.say("failed"), error, status=409)
         return ask.to(f"/alarms?inbox={which}")
+
+    def _actor(self, ask: PageAsk) -> str:
+        known = self._desk.known(ask.token)
+        return "" if known is None else known.name
 
 
 def _inbox(name: str) -> InboxKind:

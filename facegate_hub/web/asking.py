@@ -170,7 +170,7 @@ class PageAsk:
         """Return a moment with its weekday: who invites somebody for Sunday looks for that word."""
         moment = datetime.fromtimestamp(at, UTC).astimezone(self.office.terms.zone)
         day = self.say(f"weekday.{moment.weekday()}")
-        return self.say("when", weekday=day, date=f"{moment:%Y-%m-%d}", time=f"{moment:%H:%M}")
+        return self.say("when", weekday=day, date=f"{moment:%m-%d}", time=f"{moment:%H:%M}")
 
     def own_words(self, kind: TicketKind, text: str | None) -> str:
         """Return a ticket's text as its reader is shown it; of an erased one that it is."""

@@ -273,8 +273,16 @@ def test_alarms_are_taken_handed_over_and_closed_by_name(gate):
     assert "2 times" in desk.page
     desk.send("/alarms", step="see_to")
     assert "gao is handling it" in desk.page
+    desk.send("/alarms", step="hand_over", to=" ", note="lock is loose")
+    assert desk.status == 409
+    assert "handed over to nobody" in desk.page
+    desk.get("/alarms")
     desk.send("/alarms", step="hand_over", to="night shift", note="lock is loose")
     assert "night shift is handling it" in desk.page
+    desk.send("/alarms", step="take_over")  # the night shift is ill
+    assert "gao is handling it" in desk.page
+    assert "lock is loose" in desk.page
+    assert "take_over" not in desk.page
     desk.send("/alarms", step="close", note="mended")
     assert "Nothing here" in desk.page
     desk.get("/alarms?show=closed")

@@ -43,6 +43,7 @@ def test_doors_are_as_they_said_what_is_down_first_and_since_when(guard):
     assert places == sorted(places)
     assert f"last heard {NOW - timedelta(minutes=95) + timedelta(hours=8):%Y-%m-%d %H:%M}" in page
     assert "open · locked" in page
+    assert page.count("Last told, before it was away:") == 1
     assert "camera: lost" in page
 
 

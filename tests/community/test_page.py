@@ -187,6 +187,8 @@ def test_a_fault_of_a_door_is_told_in_its_readers_language(compound):
         page = phone.get(path).text
         assert "front: 摄像头异常" in page, path
         assert "not working" not in page, path
+    desk = staff(compound, "dora")
+    assert "<dd>the door itself</dd>" in desk.get("/tickets/1").text
 
 
 def test_a_form_without_its_token_or_from_elsewhere_does_nothing(compound):

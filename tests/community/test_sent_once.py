@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from facegate_hub.community.book import Doer
 from facegate_hub.community.devices import Devices
@@ -40,6 +40,7 @@ def log_in(compound, window, url, name):
 
 def written(window, url):
     window.get(f"{url}/new")
+    Select(window.find_element(By.NAME, "category")).select_by_value("lift")
     window.find_element(By.NAME, "text").send_keys(TEXT)
     return window.find_element(By.CSS_SELECTOR, "form.card button.big")
 
