@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Protocol
 
 from edge.errors import CameraLost
+from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,6 +107,10 @@ class CameraFeed:
             except CameraLost as error:
                 self.problem = error.message
                 LOG.warning("panel: %s", error)
+                self._stopping.wait(RETRY_SECONDS)
+            except Exception:  # the thread's outermost loop: were it to end, nobody would start another one
+                self.problem = message("error.unexpected")
+                LOG.exception("panel: the camera failed in a way nobody expected")
                 self._stopping.wait(RETRY_SECONDS)
 
     def _read_on(self) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from edge.enrol.session import EnrolmentOutcome, EnrolmentProgress, GuidedSession
     from edge.panel.feed import Feed
     from edge.ports import Clock
+
+LOG = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 180.0
 """How long an enrolment may take from opening it to saving; then everything is forgotten."""
@@ -103,6 +105,11 @@ class EnrolmentRunner:
         with self._lock:
             self._now = None
 
+    def _forget(self, enrolment: Enrolment) -> None:
+        with self._lock:
+            if self._now is enrolment:
+                self._now = None
+
     def _take_place(self, statement: Statement, name: str, by: str) -> Enrolment:
         if self.window is not None:
             self.window.require_open(by)
@@ -132,6 +139,12 @@ class EnrolmentRunner:
                 pause.wait(POLL_SECONDS)
                 continue
             seen = frame.seq
-            with suppress(FrameRefused):
+            try:
                 enrolment.progress = session.observe(frame)
                 enrolment.outcome = session.outcome
+            except FrameRefused:
+                continue  # this picture is none; the next one may be
+            except Exception:
+                # The page would wait for this thread for three minutes, and nobody else could enrol.
+                LOG.exception("the enrolment of %s ended", enrolment.statement.resident_id)
+                self._forget(enrolment)

@@ -72,10 +72,9 @@ class EventQuery:
     def search(self, ask: Ask) -> EventSearch:
         """Return what to look for. Raises `PanelRefused` for a day that is none."""
         wanted = next((one for one in TABS if one == self.group), None)
-        begin, end = _midnight(ask, self.since), _midnight(ask, self.until)
-        if begin and end and begin > end:
+        begin, after = _midnight(ask, self.since), _midnight(ask, self.until, more_days=1)
+        if begin and after and begin >= after:
             raise PanelRefused(message("panel.days_crossed"))
-        after = None if end is None else end + timedelta(days=1)
         return EventSearch(wanted, self.person, self.reason, begin, after)
 
     def address(self, **more: object) -> str:
@@ -128,12 +127,15 @@ def table(ask: Ask) -> Response:
     return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _midnight(ask: Ask, day: str) -> datetime | None:
-    """Return when the site's day begins."""
+def _midnight(ask: Ask, day: str, more_days: int = 0) -> datetime | None:
+    """Return when the site's day, or one so many days later, begins. Raises `PanelRefused`."""
     if not day.strip():
         return None
     try:
-        begins = datetime.combine(date.fromisoformat(day), time(), tzinfo=ask.desk.zone)
+        # Added to the date and not to the moment: a day on which the clocks change has 23 or 25 hours.
+        begins = datetime.combine(
+            date.fromisoformat(day) + timedelta(days=more_days), time(), tzinfo=ask.desk.zone
+        )
         return begins.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise PanelRefused(message("error.time", text=day)) from error

@@ -104,29 +104,29 @@ def _wish(ask: PageAsk) -> tuple[EventFilter, dict[str, str]]:
     """Return what was looked for, and the same as the fields of the form. Raises `CommunityRefused`."""
     given = ask.request.query_params
     query = {name: value for name in FIELDS if (value := given.get(name, "").strip()[:128])}
-    until = _midnight(ask, query.get("until"))
-    after = None if until is None else until + timedelta(days=1)
     return EventFilter(
         device=query.get("door"),
         resident=query.get("person"),
         reason=query.get("reason"),
-        since=_utc(_midnight(ask, query.get("since"))),
-        until=_utc(after),
+        since=_midnight(ask, query.get("since")),
+        until=_midnight(ask, query.get("until"), more_days=1),
     ), query
 
 
-def _midnight(ask: PageAsk, day: str | None) -> datetime | None:
+def _midnight(ask: PageAsk, day: str | None, more_days: int = 0) -> str | None:
+    """Return when the compound's day, or one so many days later, begins, in the form in which doors write.
+
+    Texts of that form compare as times do. Raises `CommunityRefused` for a day that no calendar has.
+    """
     if day is None:
         return None
     try:
-        return datetime.combine(date.fromisoformat(day), time(), tzinfo=ask.office.terms.zone)
+        # Within the `try`: the first day of all and the last one have no moment in every zone.
+        begins = date.fromisoformat(day) + timedelta(days=more_days)
+        at = datetime.combine(begins, time(), tzinfo=ask.office.terms.zone).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise CommunityRefused(message("error.time", text=day[:40])) from error
-
-
-def _utc(at: datetime | None) -> str | None:
-    """Return a moment as doors write it, so that texts compare as times do."""
-    return None if at is None else at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _place(text: str) -> tuple[str, str, str, int] | None:

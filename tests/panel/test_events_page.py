@@ -54,7 +54,11 @@ def test_events_are_found_by_person_reason_and_the_sites_own_day(panel):
 
 
 @pytest.mark.parametrize(
-    "query", ["since=yesterday", "until=2026-02-30", "since=2026-03-16&until=2026-03-15"]
+    "query",
+    [
+        *("since=yesterday", "until=2026-02-30", "since=2026-03-16&until=2026-03-15"),
+        *("until=9999-12-31", "since=0001-01-01"),
+    ],
 )
 def test_a_day_that_is_none_is_refused_in_words(panel, query):
     """Not with a bare error, and not by showing everything."""

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from edge.domain import Frame
-from edge.panel.feed import LEASE_SECONDS, STALE_SECONDS, DoorFeed
+from edge.panel.feed import LEASE_SECONDS, STALE_SECONDS, CameraFeed, DoorFeed
 from edge.runtime.clock import ManualClock
 from tests.present import present
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -52,3 +53,33 @@ def test_a_camera_that_fell_silent_shows_no_old_picture(clock):
     feed.see(frame(clock))
     clock.advance(STALE_SECONDS + 0.1)
     assert feed.newest() is None
+
+
+class OddCamera:
+    """Fails once in a way that no adapter declares, and then shows a picture."""
+
+    def __init__(self, clock) -> None:
+        self._clock = clock
+        self.opened = 0
+
+    def open(self):
+        self.opened += 1
+        return self
+
+    def read(self):
+        if self.opened == 1:
+            raise ZeroDivisionError("a driver's own")
+        return frame(self._clock, 7)
+
+    def close(self):
+        pass
+
+
+def test_a_camera_that_fails_oddly_is_opened_again(clock):
+    """Its thread ended, and whoever watched later waited for a picture for good."""
+    camera = OddCamera(clock)
+    feed = CameraFeed(camera.open, clock)
+    feed.lease()
+    wait_until(lambda: feed.newest() is not None)
+    assert present(feed.newest()).seq == 7
+    feed.close()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from edge.consent.notice import Operator
 from edge.consent.rules import Statement
+from edge.domain import Frame
 from edge.enrol.session import EnrolmentOutcome
 from edge.errors import PanelRefused
 from edge.panel.studio import EnrolmentRunner
@@ -15,6 +18,7 @@ from edge.runtime.clock import ManualClock
 from edge.service.property.enrol_window import EnrolWindow
 from edge.web.accounts import Role
 from tests.panel.office import Feed, open_panel
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,3 +118,27 @@ def test_of_two_people_who_begin_at_once_one_is_told_of_the_other():
         begin("flat-7")
     assert studio.now is not None
     assert studio.now.by == "staff of flat-8"
+
+
+class OneFrame(Feed):
+    """A feed that has a picture."""
+
+    def newest(self):
+        return Frame(np.zeros((4, 4, 3), np.uint8), 1, 1.0, datetime(2026, 1, 5, tzinfo=UTC))
+
+
+class Breaking:
+    """A guided session in which something fails that nobody foresaw."""
+
+    outcome = None
+
+    def observe(self, frame):
+        raise ZeroDivisionError("a network's own")
+
+
+def test_an_enrolment_that_breaks_makes_room_for_the_next_one():
+    """The page waited for three minutes, and nobody else could enrol meanwhile."""
+    studio = EnrolmentRunner(OneFrame(), lambda _: Breaking(), ManualClock())  # type: ignore[arg-type, return-value]
+    studio.begin(Statement("flat-7", agrees=True), "", "mei")
+    wait_until(lambda: studio.now is None)
+    studio.begin(Statement("flat-8", agrees=True), "", "mei")
