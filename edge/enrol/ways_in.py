@@ -137,7 +137,9 @@ class WaysIn:
         entry = next(
             one for one in book.entries if (one.resident_id, one.is_duress) == (resident_id, is_duress)
         )
-        self._store.put_pin(PinRow(entry.number, entry.resident_id, entry.is_duress, entry.digest), order)
+        row = PinRow(entry.number, entry.resident_id, entry.is_duress, entry.digest)
+        if not self._store.put_pin(row, order):
+            raise EnrolmentRefused(message("error.pin_taken", number=number))
         return chosen
 
     def clear_pin(self, resident_id: str) -> int:
@@ -152,7 +154,9 @@ class WaysIn:
         `order` as in `set_pin`.
         """
         named = named_card(card) if takes_over else self.free_card(card, resident_id)
-        self._store.put_card(named, resident_id, order)
+        holder = self._store.put_card(named, resident_id, order, takes_over=takes_over)
+        if holder is not None:
+            raise EnrolmentRefused(message("error.card_taken", who=holder))
         return named
 
     def free_card(self, card: str, resident_id: str) -> str:

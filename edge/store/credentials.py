@@ -144,11 +144,21 @@ class CredentialStore:
             connection.execute("DELETE FROM pins")
             connection.executemany(ADD_PIN, [self._ways.bound("pins", row) for row in rows])
 
-    def put_pin(self, row: PinRow, order: PropertyOrder | None = None) -> None:
-        """Store one PIN in place of the resident's former one of its kind; `order` is the property's."""
+    def put_pin(self, row: PinRow, order: PropertyOrder | None = None) -> bool:
+        """Store one PIN in place of the resident's former one of its kind; `order` is the property's.
+
+        False, and nothing is stored, where somebody else has the same PIN under this number by now.
+        """
+        taken = (
+            "SELECT 1 FROM pins WHERE number = ? AND digest = ? AND NOT (resident_id = ? AND is_duress = ?)"
+        )
         with self._file.writing() as connection:
+            # Within the write: page, command and property may give the same PIN at once.
+            if connection.execute(taken, (row.number, row.digest, row.resident_id, row.is_duress)).fetchone():
+                return False
             _note_order(connection, row.resident_id, "pin", order)
             connection.execute(PUT_PIN, self._ways.bound("pins", row))
+        return True
 
     def remove_pins(self, resident_id: str) -> int:
         """Remove the PINs of a resident, that of duress too; return how many there were."""
@@ -170,12 +180,32 @@ class CredentialStore:
             raise StoreError(f"{PIN_KEY_FILE} is not the key of this {CREDENTIALS_FILE}: no card can be read")
         return found
 
-    def put_card(self, card_id: str, resident_id: str, order: PropertyOrder | None = None) -> None:
-        """Give a card to a resident, taking it from whoever had it; `order` is the property's."""
+    def put_card(
+        self,
+        card_id: str,
+        resident_id: str,
+        order: PropertyOrder | None = None,
+        *,
+        takes_over: bool = True,
+    ) -> str | None:
+        """Give a card to a resident, taking it from somebody who had it; `order` is the property's.
+
+        Without `takes_over` a card that somebody else has stays theirs: return who that is, else None.
+        """
+        mark = self._cards.mark(card_id)
         with self._file.writing() as connection:
+            # Within the write: page, command and property may give the same card at once.
+            if not takes_over and (holder := self._holder(connection, mark)) not in {None, resident_id}:
+                return holder
             _note_order(connection, resident_id, "card", order)
-            row = (self._cards.mark(card_id), resident_id, self._cards.seal(card_id))
+            row = (mark, resident_id, self._cards.seal(card_id))
             connection.execute(PUT_CARD, self._ways.bound("cards", row))
+        return None
+
+    def _holder(self, connection: sqlite3.Connection, mark: bytes) -> str | None:
+        # All rows, not this one alone: `ours` reports whose rows were edited, of those that it is given.
+        ours = self._ways.ours("cards", connection.execute(CARDS).fetchall())
+        return next((str(row[1]) for row in ours if row[0] == mark), None)
 
     def remove_card(self, card_id: str) -> str | None:
         """Take one card back, of whoever has it; return who that was, None when nobody has it."""

@@ -271,6 +271,17 @@ def test_events_are_read_once_and_a_new_journal_from_its_beginning(site):
     assert present(recent.trouble(Kind.HEALTH_CAMERA)).data["detail"] == "again"
 
 
+def test_what_a_journal_that_was_replaced_told_counts_no_longer(site):
+    """The new one counts from 1 again."""
+    site.wrote(*[(Kind.HEALTH_CAMERA, {"state": "back"})] * 5, (Kind.LOCK_GUARD_LOST, {}))
+    recent = RecentEvents(site.data)
+    for path in site.data.glob("journal.db*"):
+        path.unlink()
+    site.wrote((Kind.SERVICE_STARTED, {}))
+    recent.follow()
+    assert recent.since_start(Kind.LOCK_GUARD_LOST) is None
+
+
 def test_a_running_door_looks_at_itself_for_its_page(site):
     """What it knows is not looked at twice, and ten seconds are one look."""
     site.look()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
+
 import pytest
 
 from edge.consent.receipt import verified
+from edge.errors import StoreError
+from edge.store.face_book import FACE_BOOK_FILE, FaceBook
 from edge.wire.faces.letters import LetterKind
 from tests.sharing.rig import MODEL, SharingRig, opened
 
@@ -272,3 +277,31 @@ def test_a_stopped_clock_and_a_clock_of_2099_change_nothing(site):
     site.doors["back"].withdraw("anna")
     site.settle()
     assert site.knowing("anna") == set()
+
+
+class FullBook(FaceBook):
+    """A book on a card that is full for a while."""
+
+    is_full = True
+
+    def keep_doors(self, number, payload):
+        if self.is_full:
+            raise StoreError("no space left")
+        return super().keep_doors(number, payload)
+
+
+def test_a_list_of_doors_that_a_full_card_did_not_take_is_taken_once_it_does(tmp_path):
+    """A door that was excluded would be sent faces until the next connection."""
+    with opened(tmp_path, "gate", "pool") as site:
+        site.list_doors()
+        gate = site.doors["gate"]
+        with closing(FullBook(gate.folder / FACE_BOOK_FILE, gate.store.sealer)) as book:
+            gate.ties = replace(gate.ties, book=book)
+            gate.begin()
+            site.list_doors("pool")
+            assert book.doors() is not None
+            before = book.doors()
+            book.is_full = False
+            gate.clock.advance(60)
+            gate.exchange.look(lambda _payload: None, 10)
+            assert book.doors() != before

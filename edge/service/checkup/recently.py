@@ -40,7 +40,10 @@ class RecentEvents:
                 if last is None:
                     return
                 stream, done = self._place
-                begin = max(done if stream == last.stream else 0, last.seq - LOOK_BACK)
+                if stream != last.stream:
+                    # Numbers begin at 1 again: an event of the former journal would count as the newest.
+                    self._newest, done = {}, 0
+                begin = max(done, last.seq - LOOK_BACK)
                 self._newest |= {event.kind: event for event in reader.read(begin, LOOK_BACK)}
                 self._place = last.stream, last.seq
         except FacegateError as error:

@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 REMIND_SECONDS = 60.0
 """Between two letters about what is not done yet: a letter may be lost, what it is about is not."""
+OWED_SECONDS = 5.0
+"""Until a list of doors that could not be kept is tried again."""
 ANNOUNCE_SECONDS = 3600.0
 LATER_SECONDS = 3600.0
 """Until a face is asked for again that did not pass: it rarely passes the next time."""
@@ -74,6 +76,8 @@ class FaceExchange:
         self._settle_at = 0.0
         self._refusals = FloodLimit()
         self._told = ""
+        self._owed_doors: bytes | None = None
+        self._owed_at = 0.0
 
     def counting(self) -> frozenset[str]:
         """Return the consents of faces from elsewhere that count at this door now. Any thread."""
@@ -91,12 +95,18 @@ class FaceExchange:
             self._trouble(error)
 
     def take_doors(self, payload: bytes) -> None:
-        """Take a list of doors, the newest for good."""
+        """Take a list of doors; an older one never counts again. One that cannot be kept is tried again."""
+        self._owed_doors = None
         try:
             if self._register.take_doors(payload):
                 listed = self._register.doors
                 self._announces, self._mark = True, None
                 self._ties.tell(Kind.SHARING_DOORS, number=listed.number, doors=sorted(listed.doors))
+        except StoreError as error:
+            # Kept here: retained at the broker, it comes again with the next connection only. A door that the
+            # list excludes must not be sent faces until then.
+            self._owed_doors, self._owed_at = payload, self._ties.clock.monotonic() + OWED_SECONDS
+            logger.warning("the list of doors is kept later: %s", error)
         except FacegateError as error:
             self._refuse(error)
 
@@ -109,6 +119,8 @@ class FaceExchange:
 
     def look(self, send: Callable[[bytes], None], room: int) -> None:
         """Do what is due."""
+        if self._owed_doors is not None and self._ties.clock.monotonic() >= self._owed_at:
+            self.take_doors(self._owed_doors)
         try:
             self._look(room)
             self._send(send, room)
