@@ -93,6 +93,8 @@ class Visit:
     strange_looks: int = 0
     box: Box | None = None
     """Where the face is now, in pixels."""
+    seen_at: float = float("-inf")
+    """When it was there."""
     recognised: str | None = None
     """Whom a look last recognised on this track: what was said, asked and refused since is about them."""
     asked_more: bool = False
@@ -260,6 +262,7 @@ class Visits:
         if track_id not in self._by_track:
             self._by_track[track_id] = Visit(track_id, time)
         visit = self._by_track[track_id]
+        visit.seen_at = time
         # Being in view is what keeps somebody present, so every glance at the track counts, not only looks.
         if visit.granted_to is not None and not visit.is_admitted and not visit.proof.is_refused:
             self.presence.prove(visit.granted_to, time)
@@ -295,11 +298,14 @@ class Visits:
         return is_new
 
     def _is_exposed(self, visit: Visit, resident_id: str) -> bool:
-        """Return whether what kept this resident present is a picture: it was refused, and they are here."""
+        """Return whether what kept this resident present is a picture: refused, and seen beside them now."""
         pictures = [
             one
             for one in self._by_track.values()
-            if one is not visit and one.granted_to == resident_id and one.proof.is_refused
+            if one is not visit
+            and one.granted_to == resident_id
+            and one.proof.is_refused
+            and one.seen_at == visit.seen_at  # else it may be the track on which they were before it broke
         ]
         for one in pictures:
             one.granted_to = one.let_in = None

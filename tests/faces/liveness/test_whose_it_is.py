@@ -421,6 +421,17 @@ class TestWhoWasLetInAndStays:
         assert door.reasons == ["granted"]
         assert door.pauses == []
 
+    @pytest.mark.parametrize("gap", [0.0, 0.2, 0.4])
+    def test_is_no_picture_beside_themselves_where_the_track_breaks(self, gap):
+        door = Street()
+        door.see(2, (ANNA, 100))
+        door.living.alive[0] = 0.05
+        door.see(12, (ANNA, 100))
+        door.living.alive[0] = 0.95
+        door.show(gap)
+        door.see(4, (ANNA, 400))
+        assert door.reasons == ["granted"]
+
     def test_costs_no_look_by_liveness_while_somebody_else_waits_for_one(self):
         door = Street(_3=NARROWLY)
         door.see(9.5, (ANNA, 100))
