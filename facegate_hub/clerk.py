@@ -1,4 +1,4 @@
-"""A part of the hub: no door takes the room of another, and no word is lost while the database fails."""
+"""The base of the hub's parts: doors cannot crowd each other out, and a failing database loses no message."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class HubClerk(TopicWorker):
     def _begin_if_new(self) -> None:
         if not self._is_to_begin:
             return
-        # Taken back before the work and not after it: a connection that opens meanwhile is another one.
+        # Cleared before the work, not after it: a connection that opens meanwhile sets it again.
         self._is_to_begin = False
         try:
             self.begin_again()

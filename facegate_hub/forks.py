@@ -28,8 +28,7 @@ WENT_BACK: Final = (
 
 def fork_of(row: dict[str, Any]) -> dict[str, Any]:
     """Return an event as it is kept beside the one that has its number."""
-    # A copy that was put back begins with a new run: its events share a name, those of another copy have
-    # another.
+    # A restored copy begins with a new boot id: all its events get one name, those of another copy another.
     boot = str(json.loads(row["body"]).get("boot"))
     name = f"{row['stream'][:MOST_NAME]}{FORK}{hashlib.sha256(boot.encode()).hexdigest()[:8]}"
     return {**row, "stream": name, "proven": 1}

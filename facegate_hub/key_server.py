@@ -146,8 +146,7 @@ class KeyServer(ThreadingHTTPServer):
         except (OSError, ssl.SSLError) as error:
             LOG.error("no door gets its key: %s; start the key server again", error)  # noqa: TRY400
             return
-        # Who shows no certificate of this site ends here: `suppress` leaves strangers without a line in the
-        # log.
+        # A client without a certificate of this site ends here; `suppress` writes no line to the log for it.
         with suppress(OSError), context.wrap_socket(request, server_side=True) as wrapped:
             super().finish_request(wrapped, client_address)
             with suppress(OSError):

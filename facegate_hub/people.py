@@ -118,8 +118,8 @@ class RosterPeople:
         with reading(self._engine) as connection:
             for row in connection.execute(query):
                 person = _person(row)
-                # The database looked through the whole record as JSON: levels and certificates hold the same
-                # letters.
+                # The database compares with the whole record as JSON, in which levels and certificates may
+                # match as well.
                 if wanted.lower() in f"{person.id}\n{person.record['name']}".lower():
                     found.append(person)
                 if len(found) == count:

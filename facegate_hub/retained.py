@@ -66,8 +66,7 @@ class RetainedTeller(HubClerk):
             kept = {row.device: _told(row) for row in connection.execute(sa.select(self.table))}
         doors = sorted(self._all_doors())
         stale = [one for one in doors if self._differs(one, *kept.get(one, (0, None)))]
-        # Looked at without a lock first: at most looks nothing has changed, and the lock keeps other hubs
-        # waiting.
+        # Compared without a lock first: usually nothing has changed, and the lock makes other hubs wait.
         if stale:
             kept |= self._renew(stale)
         for device in doors:

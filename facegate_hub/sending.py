@@ -71,7 +71,7 @@ class ChannelSender(ABC, Generic[Channel, Item]):
         """Send one channel what it was not sent, unless it has to wait; return how many things that was."""
         now = self._now()
         again, waited = self._again.get(channel.name, (0.0, 0.0))
-        # A moment further ahead than the wait was set before the clock went back: nobody waits for that.
+        # A time further ahead than the wait was set before the clock went back, and is ignored.
         is_waiting = now < again <= now + waited
         if is_waiting or not (items := self._due(channel, now)):
             return 0

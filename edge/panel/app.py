@@ -97,8 +97,8 @@ PAGES: tuple[tuple[str, tuple[str, ...], frozenset[Role] | None, Callable[[Ask],
     (f"{PERSON}/leave", POST, PEOPLE, views_person.move_out),
     (f"{PERSON}/number", POST, PEOPLE, views_person.renumber),
     (f"{PERSON}/export", POST, PEOPLE, views_person.export),
-    # The last of these: an id may hold a slash, so `:path` takes everything that stands behind, `/change` as
-    # well.
+    # Must be the last of these: an id may contain a slash, so `:path` matches everything that follows,
+    # including `/change`.
     (PERSON, GET, ALL, views_person.resident),
     ("/events", GET, ALL, views_events.events),
     ("/events.csv", GET, ALL, views_events.table),

@@ -127,7 +127,7 @@ class CameraFeed:
         with self._lock:
             if not self._stopping.is_set() and self._clock.monotonic() < self._leased_until:
                 return True
-            # Within the lock: a browser that asks just now either finds the thread going on, or starts
+            # Within the lock: a browser that asks at this moment either finds the thread running or starts
             # another one.
             self._thread = None
             return False

@@ -137,8 +137,7 @@ def save(ask: Ask) -> Response:
     facts |= replaced_facts(earlier)
     rows = templates_under(consent, outcome.rows, ask.desk.recogniser.model_id, ask.desk.clock.now())
     with ask.desk.doing(Kind.ENROL_SAVED, about=resident.id, **facts, **override):
-        # The consent first: a face without one would be matched by nobody, and a consent without a face harms
-        # nobody.
+        # The consent first: if the second step fails, a consent without a face does no harm.
         ask.desk.consents.record(consent)
         ask.desk.residents.put(resident, rows)
         if ask.desk.sharing is not None:

@@ -191,8 +191,8 @@ class Front:
             except RequestRefused as refusal:
                 await self._refuse(browser, refusal)
                 return
-            # An answer that was broken off, or `Connection: close`: nothing more can be asked on this
-            # connection.
+            # The answer was cut off, or it said `Connection: close`: this connection takes no further
+            # request.
             if browser.http.our_state is not h11.DONE or browser.http.their_state is not h11.DONE:
                 return
             browser.http.start_next_cycle()
@@ -301,7 +301,7 @@ class Front:
         return h11.Response(status_code=response.status_code, headers=kept, reason=response.reason)
 
     async def _refuse(self, browser: Browser, refusal: RequestRefused) -> None:
-        # Part of an answer has left already, and a second one may not follow: the connection just ends.
+        # Part of an answer has been sent, and HTTP allows no second one: the connection is closed.
         if browser.http.our_state is not h11.SEND_RESPONSE:
             return
         body = f"{refusal}\n".encode()

@@ -57,8 +57,8 @@ class LoginGuard:
         with self._lock:
             record = self._addresses.setdefault(place, _Record())
             self._addresses.move_to_end(place)
-            # Whoever has four thousand addresses can have their own forgotten, and has as many free tries as
-            # addresses anyway.
+            # Somebody with thousands of addresses can push their own records out. That gains them nothing:
+            # each address has its free tries anyway.
             while len(self._addresses) > MOST_ADDRESSES:
                 self._addresses.popitem(last=False)
             if record.blocked_until > now:

@@ -171,8 +171,8 @@ class PageProcesses:
 def facing_network(served: Served, address: tuple[str, int]) -> Iterator[PageProcesses]:
     """Give a page whose other half listens at `address`. Raises OSError for a busy port."""
     with ExitStack() as stack:
-        # Bound here and handed over: a busy port is told to our caller, and the other half needs no right to
-        # bind.
+        # Bound here and inherited by the other half: a busy port is reported to our caller, and the other
+        # half needs no permission to bind.
         public = stack.enter_context(listening(address))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="facegate-page-"))  # mode 0700
         path = os.path.join(folder, "page")  # noqa: PTH118 - a string, as the socket wants it

@@ -59,7 +59,7 @@ class Account:
 
 
 class StaffList:
-    """Who works here. Of the book's copy it is for looking at alone; any thread."""
+    """Who works here. Over the book's copy it is only for showing: nobody is let in by it. Any thread."""
 
     def __init__(self, store: LoginStore) -> None:
         self._looked_in = store
@@ -115,9 +115,9 @@ class StaffAccounts(StaffList):
             return _new_code(writing.connection, name)
 
     def begin_again(self, by: Doer, name: str) -> str | None:
-        """Return a new one-time code for somebody whose phone is lost, None for an account that is not there.
+        """Return a new one-time code for somebody whose phone is lost; None when there is no such account.
 
-        For whoever has the machine: it stands in the book, and the old password and app are worth nothing.
+        For whoever runs the machine. The book records it, and the old password and app no longer work.
         """
         with self._store.writing() as writing:
             if _find(writing.connection, name) is None:
@@ -178,12 +178,14 @@ class StaffAccounts(StaffList):
         """Return the account when password and app belong to it; takes as long when they do not."""
         with self._store.looking() as connection:
             row, known = _secret(connection, name), _find(connection, name)
-        # A digest is made for nobody, too, so that no name tells by the time it takes that it is there.
+        # A digest is also computed for a name that does not exist: otherwise the time of the answer would
+        # tell which names exist.
         salt, wanted = (row.salt, row.digest) if row is not None and row.salt else (NOBODY, NOBODY)
         is_right = hmac.compare_digest(password_digest(password[: MOST_PASSWORD + 1], salt), wanted)
         if not is_right or row is None or known is None or known.state != "active":
             return None
-        with self._store.writing() as writing:  # the step is looked up again: a code is used once
+        with self._store.writing() as writing:
+            # Read again within the commit: of two logins at once with the same six digits one succeeds.
             row = _secret(writing.connection, name)
             if row is None or not self._is_shown(writing.connection, row, digits, writing.at):
                 return None
@@ -198,9 +200,9 @@ class StaffAccounts(StaffList):
 
 
 def _side(connection: Connection, by: Account, known: Account | None, duty: Duty) -> Side:
-    """Return the side of a new account, or refuse: nobody makes accounts of the other side.
+    """Return the side of a new account. Raises `CommunityRefused` for an account of the other side.
 
-    But for the committee's first one, which nobody else could make.
+    The one exception is the committee's first account: nobody of the committee exists yet who could make it.
     """
     mine = MAKERS.get(by.duty)
     is_theirs = known is None or known.side is Side.COMMITTEE
@@ -212,7 +214,10 @@ def _side(connection: Connection, by: Account, known: Account | None, duty: Duty
 
 
 def _has_begun(connection: Connection) -> bool:
-    """Return whether an account of the committee is active or ever was: one that is begun again counts."""
+    """Return whether an account of the committee is active or ever was.
+
+    An account that was given a fresh start counts, although its state is `invited` again.
+    """
     began = sa.select(MARKS.c.name).where(MARKS.c.name == COMMITTEE_BEGAN)
     return connection.execute(began).first() is not None
 

@@ -1,7 +1,7 @@
-"""The book: a change and its entry in a hash chain are one commit, and the chain alone makes all tables anew.
+"""The book: each change and its entry in a hash chain are one commit; the chain alone can rebuild the tables.
 
-Free text, names and pictures never stand in an entry, only their marks: SHA-256 over a random salt, the
-owner and the content. Erasing somebody deletes salt and content; the marks that stay say nothing.
+An entry never contains free text, names or pictures, only their marks: SHA-256 over a random salt, the owner
+and the content. Erasing somebody deletes salt and content; the marks that remain reveal nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SALT_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Doer:
-    """Who does something: `kind` person, account, slip (the holder of a paper slip) or system."""
+    """Who does something: `kind` person, account, slip (of paper), code, command or system."""
 
     kind: str
     id: str = ""
@@ -100,7 +100,7 @@ class Writing:
                 put(self.connection, one.table, {"id": one.id, **one.values})
         body = {"rows": [[one.table.name, one.id, one.values] for one in rows], "say": say}
         body |= {"kept": self._kept, "gone": self._gone}
-        # Each mark stands in one entry, the one right after it was kept or dropped: `verify` counts on that.
+        # `verify` expects each mark in exactly one entry: the one written right after it was kept or dropped.
         self._kept, self._gone = [], []
         last = self.connection.execute(
             sa.select(LEDGER.c.seq, LEDGER.c.hash).order_by(LEDGER.c.seq.desc()).limit(1)
@@ -166,9 +166,9 @@ class LoginStore(Protocol):
 
 
 class Book:
-    """The community's database: read by anybody, written to in whole commits. Any thread.
+    """The community's database, which is written to in whole commits. Any thread.
 
-    `secret` makes what must be the same in every process and after a restart, such as forms' tokens.
+    `secret` derives values that must be the same in every process and after a restart, such as form tokens.
     """
 
     def __init__(self, engine: Engine, sealer: Sealer, clock: Clock, secret: bytes) -> None:
@@ -185,7 +185,8 @@ class Book:
     def writing(self) -> Iterator[Writing]:
         """Give one commit; an error undoes all of it."""
         with self.engine.begin() as connection:
-            # Before the last entry is read: two writers would both follow it, and the chain would fork.
+            # Lock before the last entry is read. Otherwise two writers would both append to the same entry,
+            # and the chain would fork.
             one_at_a_time(connection, LEDGER)
             yield Writing(connection, self.now(), self.sealer)
 

@@ -77,13 +77,13 @@ def open_community(url: str) -> Engine:
 
 
 def clear_away(book: Book) -> None:
-    """Leave no byte of what was deleted in SQLite's files, the log beside the database included."""
+    """Remove the bytes of deleted rows from SQLite's files, including the write-ahead log."""
     if book.engine.dialect.name != "sqlite":
         return
     with book.engine.connect().execution_options(isolation_level="AUTOCOMMIT", looking=True) as connection:
         raw = connection.connection.driver_connection
         assert raw is not None  # noqa: S101 - a connection that is open has one
-        # `VACUUM` runs in no transaction: SQLAlchemy has begun one with the connection.
+        # SQLite refuses `VACUUM` within a transaction, and SQLAlchemy has begun one with the connection.
         connection.rollback()
         raw.execute("VACUUM")
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -93,7 +93,7 @@ def _migrate(connection: Connection) -> None:
     """Make or change tables; one process at a time, however many start at once."""
     is_postgres = connection.dialect.name == "postgresql"
     if is_postgres:
-        # Moving years of rows may take longer than any answer may otherwise.
+        # A migration may move years of rows, which takes longer than the usual limit for an answer.
         take_time(connection, None)
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MAKING_TABLES)))
     config = Config()
@@ -101,7 +101,7 @@ def _migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-    # Each time, not only with the first version: a copy put back from a dump may have lost its triggers.
+    # At every start, not only with the first version: a database restored from a dump may lack its triggers.
     for statement in KEPT_FOR_EVER_POSTGRES if is_postgres else KEPT_FOR_EVER:
         connection.exec_driver_sql(statement)
     if is_postgres:
@@ -109,6 +109,9 @@ def _migrate(connection: Connection) -> None:
 
 
 def _be_careful(connection: object, _record: object) -> None:
-    """Overwrite what is deleted, and call no function for a view or trigger in the page's file."""
+    """Have SQLite overwrite deleted rows, and trust no function in a view or trigger of the file.
+
+    The residents' page can write this file: whoever takes the page over could put a trigger into it.
+    """
     connection.execute("PRAGMA secure_delete = ON")  # type: ignore[attr-defined]
     connection.execute("PRAGMA trusted_schema = OFF")  # type: ignore[attr-defined]

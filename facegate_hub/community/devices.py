@@ -24,7 +24,7 @@ STAFF_SECONDS = 30 * 60
 STAFF_MOST_SECONDS = 10 * 3600
 """A shift, whoever touches it."""
 ROLL_EVERY = 24
-"""Noted again after this part of the time: a look at a page is not a write."""
+"""The time of the last use is stored once in this fraction of the idle time: a page view is no write."""
 MOST_LABEL = 80
 
 
@@ -40,7 +40,7 @@ class Device:
     until: int
 
     def is_idle(self, now: int) -> bool:
-        """Return whether nobody has touched it for so long that it may only look on."""
+        """Return whether it has not been used for so long that it may only receive news."""
         return now - self.used_at >= _idle_seconds(self.holder)
 
 
@@ -56,10 +56,10 @@ class Devices:
             return begin_device(writing, holder, label)
 
     def find(self, token: str, *, is_use: bool = True, looks_on: bool = False) -> Device | None:
-        """Return the device of a cookie while it lives, and let its time roll on when this is use.
+        """Return the device of a cookie while its session is valid; `is_use` extends the session.
 
-        What a page asks by itself is no use: else a page left open would keep its browser logged in to the
-        last. `looks_on` returns a device of staff, too, that nobody has touched for too long.
+        Requests that a page makes by itself are no use: a page left open would stay logged in to the limit.
+        With `looks_on` an idle device of staff is returned as well.
         """
         if not token:
             return None
@@ -78,7 +78,7 @@ class Devices:
     def _roll(self, device: Device, now: int) -> None:
         until = _until(device.holder, device.made_at, now)
         rolled = sa.update(DEVICES).where(DEVICES.c.id == device.id).values(used_at=now, until=until)
-        # Not through `writing`: using a page is nothing that the book tells of.
+        # Not through `writing`: the book has no entry for using a page.
         with self._store.engine.begin() as connection:
             connection.execute(rolled)
 
@@ -138,7 +138,7 @@ def begin_device(writing: LoginWriting, holder: Doer, label: str) -> str:
 
 
 def forget_holder(connection: Connection, holder: str) -> None:
-    """Log every browser of a holder out, and take their passkeys away: nothing of before lets them in."""
+    """Log out every browser of a holder and delete their passkeys: no earlier login works any more."""
     for table in (DEVICES, PASSKEYS):
         connection.execute(sa.delete(table).where(table.c.holder == holder))
 

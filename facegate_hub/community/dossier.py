@@ -1,8 +1,8 @@
-"""Everything of one ticket to hand on, such as to the street office, with what proves it.
+"""One ticket as a file that can be handed on, for example to the street office, with its proof.
 
-Each entry is there with all that its hash covers, each text and picture with its salt: whoever has the file
-can compute every hash and mark again without asking anybody (`check_dossier`). That the book still has these
-entries is what a receipt, `verify --noted` or a door's journal shows.
+The file has each entry with all fields that its hash covers, and each text and picture with its salt. Whoever
+has it can recompute every hash and mark without asking anybody (`check_dossier`). A receipt, `verify --noted`
+or a door's journal shows that the book still contains these entries.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ def dossier_of(book: Book, tickets: Tickets, asker: Asker, number: int) -> dict[
 
 
 def check_dossier(dossier: Mapping[str, Any]) -> list[str]:
-    """Return what does not fit in a dossier; nothing: no entry, text or picture of it was changed.
+    """Return what is wrong with a dossier; an empty list means that nothing in it was changed.
 
-    Raises `ValueError`, `KeyError` or `TypeError` for what is no dossier.
+    Raises `ValueError`, `KeyError` or `TypeError` for data that is not a dossier.
     """
     problems, kept = [], set()
     subject = f"ticket:{int(dossier['ticket'])}"

@@ -1,7 +1,7 @@
-"""How residents get in: an invitation by a one-time code, handed over where identity was checked.
+"""How residents log in: by an invitation with a one-time code, handed over where their identity was checked.
 
-Looking at a code uses nothing up: link scanners and chat previews open every link they see. Only accepting
-does. There is no login by face, by telephone number, or with one account for a flat.
+Only accepting an invitation uses its code up. Looking at it does not, because link scanners and chat previews
+open every link they see. There is no login by face, by telephone number, or with one account for a flat.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What whoever accepts an invitation says: ignored where the invitation is for somebody known."""
+    """What somebody enters when they accept an invitation; unused when the invitation names a person."""
 
     name: str
     language: str
@@ -88,9 +88,9 @@ class Invitations:
         return made
 
     def from_door(self, door: str, person: str, digest: str, until: int) -> bool:
-        """Let a code count that a door has shown to somebody; False: it does not, or it did already.
+        """Take over a code that a door has shown to somebody; False when it is not valid or known already.
 
-        `digest` is what the door wrote down of the code, which it told to nobody else.
+        The door passes on only `digest`, never the code itself.
         """
         with self._book.writing() as writing:
             connection = writing.connection
@@ -124,7 +124,7 @@ class Invitations:
             found = _invitation(_row(writing.connection, code), writing.at)
             if found is None:
                 raise CommunityRefused(message("community.refused.code"))
-            # First of all in this commit: of two that hold the same code one gets in.
+            # Before anything else in this commit: of two people with the same code one gets in.
             used = Change(INVITATIONS, found.id, {"state": "used"})
             writing.enter(Doer("code"), "invitation.used", f"flat:{found.flat}", used)
             person = found.person
@@ -145,7 +145,9 @@ class Invitations:
                 for identity in found:
                     withdrawn = Change(INVITATIONS, identity, {"state": "withdrawn"})
                     writing.enter(by, WITHDRAWN, f"flat:{flat}", withdrawn)
-                if not found:  # a code that a door has shown may not have been heard of yet
+                # Without an open invitation as well: the hub may hear later of a code that a door has shown,
+                # and `from_door` compares it with this entry.
+                if not found:
                     writing.enter(by, WITHDRAWN, f"flat:{flat}")
                 count += len(found)
         return count

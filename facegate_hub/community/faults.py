@@ -1,8 +1,8 @@
-"""Faults that doors tell of themselves become tickets: one for each door and rule while it is not done.
+"""Turns faults that doors report about themselves into tickets: one open ticket for each door and rule.
 
-The door is whose ticket it is: when it says that all is well again, a ticket nobody began is withdrawn,
-one that was worked on hears of it, one that is resolved is confirmed. Nothing of a resident's and no alarm
-ever gets here: which kinds of event may stands in `facegate_hub.fault_watch`.
+The door is the requester. When it reports that all is well again, a ticket that nobody has begun is
+withdrawn, one in progress gets an entry, and a resolved one is confirmed. No event of a resident and no alarm
+gets here: `facegate_hub.fault_watch` has the list of kinds.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Faults:
         return moved + self._settle()
 
     def _open(self, door: str, rule: str, old: DoorFault | None) -> None:
-        # Faulty again before anybody was done with it: the same ticket, not another one.
+        # Faulty again while the ticket is still open: the same ticket goes on.
         if old is not None and self._state(old.ticket) in OPEN:
             self._set(door, rule, old.ticket, "open")
             return

@@ -37,7 +37,7 @@ BETWEEN_FLATS = re.compile("[,;，；、\t\r\n]+")
 
 
 def flat_key(text: str) -> str:
-    """Return what all ways to write a flat have in common, to compare by: `flat_written` is what is kept.
+    """Return a key that is the same for every spelling of a flat, for comparing; `flat_written` is stored.
 
     It is the same for 03-0203 and 3-203, for digits of any script, and for letters that look alike.
     """
@@ -70,7 +70,7 @@ class KnownFlats:
             self._alike[flat_key(one)].append(one)
 
     def find(self, typed: str) -> str | None:
-        """Return the flat that is meant; None where there is none, or more than one is written so."""
+        """Return the flat that is meant; None when there is none, or when several have this spelling."""
         if typed in self._ids:
             return typed
         alike = self._alike.get(flat_key(typed), [])
@@ -79,7 +79,7 @@ class KnownFlats:
 
 def flat_called(connection: Connection, typed: str) -> str:
     """Return the flat that somebody typed. Raises `CommunityRefused` for one that is not there."""
-    # Mostly as it is kept: then the others need not be read, while whoever writes waits for this commit.
+    # The exact spelling is the usual case. It saves reading all flats while other writers wait for the lock.
     if connection.execute(sa.select(FLATS.c.id).where(FLATS.c.id == typed)).first() is not None:
         return typed
     found = KnownFlats(connection).find(typed)

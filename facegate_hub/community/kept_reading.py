@@ -1,4 +1,4 @@
-"""What anybody may ask for is read from the book once for many."""
+"""Caches for a few seconds what many visitors ask for, so that the book is read once for all of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ Read = TypeVar("Read")
 
 
 class KeptReading(Generic[Read]):
-    """What `make` reads from a book, read anew once it is `seconds` old. Any thread."""
+    """The result of `make`, which is called again once the result is `seconds` old. Any thread.
+
+    Two threads that find it too old both call `make`; that costs a second read and needs no lock.
+    """
 
     def __init__(self, book: Book, make: Callable[[], Read], seconds: int) -> None:
         self._book = book
@@ -22,8 +25,9 @@ class KeptReading(Generic[Read]):
         self._kept: tuple[int, Read] | None = None
 
     def read(self) -> Read:
-        """Return it as it is now, or was at most so many seconds ago."""
+        """Return the result, at most `seconds` old."""
         kept, now = self._kept, self._book.now()
+        # A negative age means that the clock went back: without the 0 the result would stay for as long.
         if kept is None or not 0 <= now - kept[0] < self._seconds:
             kept = (now, self._make())
             self._kept = kept

@@ -1,7 +1,8 @@
-"""The states of a ticket: one table that says who may take which step from where, and what it needs.
+"""The states of a ticket: one table of who may take which step in which state, and which fields it needs.
 
-A ticket ends when its requester says so. Nobody else can confirm, whoever wrote it down; time can (silent),
-under a name of its own. A declined ticket is not a fixed one, and can be appealed once.
+Only the requester confirms that a ticket is done, even if somebody else wrote it down. When the requester
+does not answer, time ends the ticket in a state of its own (`silent`). A declined ticket can be appealed
+once.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class TicketAct(StrEnum):
 
 
 class Part(StrEnum):
-    """What somebody is to a ticket; one person may be several."""
+    """The roles that somebody can have in a ticket; one person may have several."""
 
     REQUESTER = "requester"
     """Whose ticket it is, or the holder of its slip."""

@@ -1,9 +1,9 @@
-"""Notices as staff write them: drafted, seen by a second pair of eyes, shown until they end.
+"""Notices as staff write them: drafted by one person, approved by another, shown until they end.
 
-An emergency needs one person, so that a flood does not wait for another one. What was shown stays readable
-in the book; a draft that nobody approved is just ended. Corrections are new versions. All of it is kept in
-the staff's own store, where the residents' page cannot write: who approves sees what goes out, and doors,
-mails and web requests are told from here.
+An emergency needs one person only, so that nobody waits for a second one during a flood. A notice that was
+shown stays readable in the book; corrections are new versions. Everything is stored in the staff's own
+database, which the residents' page cannot write: whoever approves sees what goes out, and doors, mails and
+web requests take their text from here.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class NoticeDesk:
         return number
 
     def approve(self, by: Account, number: int) -> None:
-        """Let a draft be shown: by somebody else than who wrote it, but for an emergency."""
+        """Show a draft. Except for an emergency, another person than its writer has to approve it."""
         with self._store.writing() as writing:
             row = _require(writing.connection, number, NoticeState.DRAFT)
             is_own = row.drafted_by == by.name and row.level != NoticeLevel.EMERGENCY.value

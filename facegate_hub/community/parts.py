@@ -1,4 +1,4 @@
-"""What somebody is to a ticket: the one place that decides who may read it and which steps are theirs."""
+"""Which roles somebody has in a ticket: the one place that decides who may read it and take which steps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Asker:
 
 
 def parts_in(connection: Connection, ticket: Ticket, asker: Asker) -> frozenset[Part]:
-    """Return everything that `asker` is to a ticket; nothing: they may not even see it."""
+    """Return all roles that `asker` has in a ticket; with none they may not even see it."""
     match asker.doer.kind:
         case "person":
             return frozenset(_of_person(connection, ticket, asker))
@@ -52,7 +52,7 @@ def _of_person(connection: Connection, ticket: Ticket, asker: Asker) -> set[Part
     mine = (WATCHERS.c.ticket == ticket.id, WATCHERS.c.person == asker.doer.id)
     if connection.execute(sa.select(WATCHERS.c.id).where(*mine)).first() is not None:
         found.add(Part.FOLLOWER)
-    # A reader is somebody who is nothing else to it: "me too" is offered to readers alone.
+    # Only somebody without another role is a reader: "me too" is offered to readers alone.
     if not found and _may_read(connection, ticket, asker):
         found.add(Part.READER)
     return found
@@ -73,7 +73,7 @@ def _may_read(connection: Connection, ticket: Ticket, asker: Asker) -> bool:
 
 
 def _of_account(ticket: Ticket, asker: Asker) -> set[Part]:
-    """Return an account's parts. Nobody has one in a complaint about themselves."""
+    """Return the roles of an account. Nobody has a role in a complaint about themselves."""
     name = asker.doer.id
     found: set[Part] = set()
     if ticket.about == name:

@@ -1,7 +1,7 @@
-"""Staff end a resident's visitor pass: the guard sees that somebody else came with it.
+"""How staff end a resident's visitor pass, for example when a guard sees that somebody else came with it.
 
-What was ended is kept in the staff's own store, where the residents' page cannot take it back; the hub tells
-doors of it from there, and the book tells whoever made the pass who ended it and why.
+Ended passes are stored in the staff's own database, where the residents' page cannot undo it. The hub tells
+the doors from there, and the book tells the resident who ended the pass and why.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ MOST_KEYS = 10
 """Of one holder."""
 MOST_ANSWER = 20_000
 NO_ANSWERS = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, InvalidSignature)
-"""What an answer comes to that is none, or another one's."""
+"""What fido2 and JSON raise for a malformed answer, or for one to another question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Passkeys:
 
         Raises `CommunityRefused` for what answers no question of ours, and for an eleventh key.
         """
-        # Taken before the answer is looked at: a question is answered once, rightly or not.
+        # Taken before the answer is checked: each question can be answered once, correctly or not.
         asked = self._take(("add", browser))
         text, label = answer
         try:
@@ -129,9 +129,10 @@ class Passkeys:
                     return None
                 key = AttestedCredentialData(row.data)
                 _server(host).authenticate_complete(asked, [key], shown)
-                # Keys that many devices share always count 0 (WebAuthn, 6.1.1): of those nothing can be said.
+                # A counter that does not grow means that a copy of the key was used since. Passkeys that are
+                # synchronised between devices always send 0 (WebAuthn, 6.1.1) and cannot be checked so.
                 if (count or row.uses) and count <= row.uses:
-                    return None  # a copy of the key was used since
+                    return None
                 used = {"uses": count, "used_at": writing.at}
                 writing.connection.execute(sa.update(PASSKEYS).where(PASSKEYS.c.id == row.id).values(**used))
         except NO_ANSWERS:

@@ -229,7 +229,7 @@ class PeopleRegister:
     def search(self, wanted: str, most: int = 50) -> list[Person]:
         """Return people whose name, flat or contact holds `wanted`, at most so many; all for nothing."""
         needle, key = wanted.strip().casefold(), flat_key(wanted)
-        # Names are sealed: there is no index to search, everybody is opened and looked at.
+        # Names are encrypted, so no index can find them: every record is decrypted and compared.
         with self._book.looking() as connection:
             found = [
                 person
@@ -262,7 +262,7 @@ class PeopleRegister:
         rows = connection.execute(sa.select(PEOPLE).where(*conditions)).all()
         ids = {row.id for row in rows}
         wanted = (
-            # For everybody all ties are read: a statement takes only so many values behind IN.
+            # Without a condition all ties are read: a statement takes a limited number of values after IN.
             sa.select(TIES).where(TIES.c.person.in_(ids) if conditions else sa.true()).order_by(TIES.c.id)
         )
         ties: dict[str, list[FlatTie]] = {}

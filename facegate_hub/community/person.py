@@ -1,7 +1,7 @@
-"""What is kept of one person: handed over as they may ask, or erased for good.
+"""Exports what is stored about one person, or erases it for good.
 
-Erasing deletes every text, name and picture of theirs and ends ties and devices; steps and times stay, under
-an id that nobody can tell from any other. The book verifies afterwards.
+Erasing deletes every text, name and picture of the person and ends their ties, devices, passes and
+invitations. Steps and times remain under a random id. The book still verifies afterwards.
 """
 
 from __future__ import annotations

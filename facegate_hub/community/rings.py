@@ -1,9 +1,9 @@
-"""Rings at the doors: a visitor named a flat at the display, and whoever lives there may answer for a minute.
+"""Rings at the doors: a visitor enters a flat at the display, and its residents can answer for a minute.
 
-The page only notes what a resident wishes. Which rings there were, that each is answered once, and whether
-the door is opened, is for the hub alone (`facegate_hub.rings`): this table is its copy for people to look at.
-Rings are forgotten after a week and are not in the book's chain: who was at home and when is nobody's
-business. What was opened in whose name stands in the signer's audit and in the door's journal.
+The page only stores what a resident wishes. The hub alone (`facegate_hub.rings`) decides which rings exist,
+which answer counts and whether the door opens; this table is a copy for people to look at. Rings are deleted
+after a week and are not in the book's chain, because they tell who was at home and when. The signer's audit
+and the door's journal record which door was opened in whose name.
 """
 
 from __future__ import annotations

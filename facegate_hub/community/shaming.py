@@ -1,7 +1,7 @@
-"""What nobody may publish here: that a flat or a person owes money.
+"""Refuses texts that say that a flat or a person owes money.
 
-Courts found such lists to infringe on people, and they settle nothing. There is no column for debts
-anywhere in this database; this keeps them out of the free texts that many can read.
+Courts have ruled that such lists infringe the rights of those named. The database has no column for debts;
+this check keeps them out of the free texts that others can read.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """What only the property's own processes may write: staff's accounts, logins, passkeys and notices.
 
-The residents' page writes into the community's database, and one SQLite file has one set of rights: whoever
-takes the page over can write any row there. So what gives power over others stands in a database of its own,
-in the site's folder `staff`, which the page's service cannot see. The book gets a copy of it, with an entry
-for each change: what is read of the copy may be a lie, and nothing is believed because of it.
+The residents' page writes to the community's database, and a SQLite file has one set of permissions: whoever
+takes the page over can write any row of it. So everything that gives power over others is stored in a
+database of its own, in the site's folder `staff`, which the page's service cannot read. The book gets a copy,
+with an entry for each change. The copy may have been tampered with, so nobody is let in by it.
 
-A change is committed here first, with what the book is to be told in the same commit. It is told at once, or
-later when the community's database cannot be written to: whoever holds that up locks no staff out.
+Each change is committed here first, together with the entry that the book is to get. The entry is passed on
+at once, or later while the community's database cannot be written: blocking that database locks no staff out.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ class StaffStore:
     def tell(self) -> int:
         """Tell the book what it does not know yet, in order, and return how many entries that were.
 
-        A process that is killed in between tells again: an entry may stand twice, and none is lost.
+        A process that is killed between the two commits tells again: an entry may appear twice, none is lost.
         """
         # One at a time in this process, so that two threads do not tell the same entries.
         with self._telling:

@@ -128,7 +128,7 @@ class Stepping:
         for name, kind in (("why", WaitWhy), ("cause", Cause), ("reason", DeclineReason)):
             if name in step.needs and given[name] not in set(kind):
                 raise CommunityRefused(message("community.refused.field"))
-        # Acts that need more than their fields have a `_check_...` here, named by the act.
+        # An act that needs more than its fields has a method `_check_<act>` in this class.
         check = getattr(self, f"_check_{step.act.value}", None)
         if check is not None:
             check(given)
@@ -215,8 +215,7 @@ class Stepping:
             case TicketAct.RESOLVE | TicketAct.DECLINE:
                 moved = meet(clocks, {ANSWER, DONE}, at)
             case TicketAct.WAIT if given["why"] in STOPS_CLOCK:
-                # Only the clock of the work stands still while it waits for others; the first answer is owed
-                # all the same.
+                # Waiting stops only the clock of the work. The promise of a first answer continues.
                 moved = stop([one for one in clocks if one.kind == DONE], terms, at)
             case TicketAct.RESUME | TicketAct.ASSIGN if is_waiting:
                 moved = go_on(clocks, terms, at)

@@ -1,6 +1,6 @@
-"""One question after each ticket that was done: how was the property's work? A person is never scored.
+"""One question after each finished ticket: how was the property's work? No person is ever scored.
 
-Asked for seven days; an answer can be changed until then. Silence is silence, never "satisfied".
+It can be answered, and the answer changed, for seven days. No answer never counts as "satisfied".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Lets time pass: promises that are broken, tickets that climb by themselves, silence that ends one.
+"""What time does to tickets: records broken promises, escalates late tickets, ends those without an answer.
 
-The property cannot switch any of it off. Any process may do it, several at once included: each looks within
-the commit that writes.
+The property cannot switch this off. Several processes may run it at once: each reads and writes within one
+commit, so nothing is done twice.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def step_of(secret: bytes, code: str, at: int, used: int) -> int | None:
     given = code.replace(" ", "").encode()
     for step in range(at // STEP_SECONDS - TOLERANCE, at // STEP_SECONDS + TOLERANCE + 1):
         wanted = _totp(secret).generate(step * STEP_SECONDS)
-        # A step counts once: who reads a code over somebody's shoulder comes too late with it.
+        # Each step counts once: a code read over somebody's shoulder has been used by then.
         if secrets.compare_digest(given, wanted) and step > used:
             return step
     return None

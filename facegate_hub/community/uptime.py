@@ -1,6 +1,6 @@
-"""How doors did: what each said of its own parts over ninety days, how long repairs took. Nothing of people.
+"""The doors' record over ninety days: the faults each reported, how long repairs took. No data of people.
 
-All of it is made of entries of the book (`ticket.faulty`, `ticket.cleared`), so nobody can brush it up.
+It is computed from entries of the book (`ticket.faulty`, `ticket.cleared`), so nobody can embellish it.
 """
 
 from __future__ import annotations

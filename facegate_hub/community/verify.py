@@ -48,10 +48,10 @@ class _Replayed:
 def verify(
     connection: Connection, sealer: Sealer | None, noted: Mapping[int, str] | None = None
 ) -> BookCheck:
-    """Return whether nothing was changed, added or taken out behind the book's back.
+    """Check that no row was changed, added or removed without an entry, and return what was found.
 
-    Without `sealer` the contents are only counted. `noted` are hashes that were written down elsewhere
-    (by number, at least 12 hex digits of each): a chain that was rebuilt as a whole shows there alone.
+    Without `sealer` the contents are only counted. `noted` are hashes that were recorded elsewhere, by
+    number, at least 12 hex digits of each: only they reveal a chain that was rebuilt as a whole.
     """
     check, state = BookCheck(), _Replayed({name: {} for name in PROJECTIONS})
     for row in connection.execute(sa.select(LEDGER).order_by(LEDGER.c.seq)):
@@ -70,8 +70,8 @@ def _follow(check: BookCheck, row: Row[Any], state: _Replayed) -> None:
     fields = [row.seq, row.at, row.actor, row.kind, row.subject, row.body, row.prev]
     if row.seq != check.count + 1:
         check.add(f"entry {check.count + 1} is missing")
-    # Goes on after a broken entry from what that one says, so that each break is told once, not with every
-    # entry behind it.
+    # After a broken entry continue from the hash that it states, so that each break is reported once and not
+    # again with every later entry.
     if row.prev != check.head or entry_hash(fields) != row.hash:
         check.add(f"entry {row.seq} was changed or does not follow the one before")
     check.count, check.head = row.seq, row.hash

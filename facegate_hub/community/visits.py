@@ -193,7 +193,7 @@ def breach(
     ties = (TIES.c.person == maker, TIES.c.flat == wish.flat, TIES.c.until.is_(None))
     if state != "active" or connection.execute(sa.select(TIES.c.id).where(*ties)).first() is None:
         return "flat"
-    # Once it is written, the wish that is looked at again would count against its own limit.
+    # A wish that is already stored would otherwise count against its own limit.
     others = PASSES.c.id != (own or "")
     # Up to now and not beyond: what was wished for while the clock was ahead is no wish of today.
     today = (PASSES.c.maker == maker, PASSES.c.wished_at.between(now - DAY + 1, now), others)

@@ -1,6 +1,6 @@
-"""What everybody may see: how many tickets there are in which state, how old, how often a promise was broken.
+"""What everybody may see: how many tickets are in which state, how old they are, and how many promises broke.
 
-Counts of all tickets; texts only of those whose requester chose to show them to everybody.
+All tickets are counted; texts are shown only where the requester chose to show them to everybody.
 """
 
 from __future__ import annotations

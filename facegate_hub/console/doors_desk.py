@@ -1,4 +1,4 @@
-"""How the console reaches the doors: it looks by itself, and acts in the name of who said who they are."""
+"""How the console reaches the doors: it reads by itself, and acts in the name of whoever logged in there."""
 
 from __future__ import annotations
 
@@ -94,13 +94,13 @@ class DoorsDesk:
         self._tell_left()
 
     def leave(self, session: str) -> None:
-        """End what a session may do at the doors, here and at the signer."""
+        """Log a session out of the doors, here and at the signer."""
         self.leave_ended(lambda one: one != session)
 
     def leave_ended(self, lives: Callable[[str], bool]) -> None:
-        """End what sessions of the console may do that do not live any more; the signer is told at once.
+        """Log out of the doors every session that `lives` no longer accepts, and tell the signer at once.
 
-        A signer that is away is told at the next call.
+        A signer that cannot be reached is told at the next call.
         """
         with self._lock:
             sessions = list(self._tokens)
@@ -137,7 +137,7 @@ class DoorsDesk:
             return self.looking.signer.speaking_for(token).who()
         except NotPermitted:
             with self._lock:
-                # Who said anew who they are meanwhile has another one, which lives.
+                # Whoever has logged in again meanwhile has another token, which is valid.
                 if self._tokens.get(session) == token:
                     del self._tokens[session]
             return None

@@ -1,4 +1,4 @@
-"""What was asked of the doors and of the roster, by whom: the signer's own record, for who may look at it."""
+"""The page of the signer's audit: who asked what of the doors and of the roster."""
 
 from __future__ import annotations
 

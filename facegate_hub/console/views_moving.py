@@ -78,10 +78,11 @@ class MovingPages:
         )
 
     def end_tie(self, ask: PageAsk) -> Response:
-        """Let somebody move out of a flat; where it is their last and it is ticked, of all doors before.
+        """Let somebody move out of a flat; from their last one, if ticked, also from the doors' roster.
 
-        Who that is at the doors is the form's word, shown with the roster's name, and not the number that the
-        community's database has by now: the residents' page can write that.
+        The doors are done first: if that fails, the person has not moved out here either. Whom to remove
+        there comes from the form, which showed the roster's name, and not from the community's database: the
+        residents' page can write that.
         """
         found = ask.office.register.one(str(ask.request.path_params["person"]))
         if self._desk is not None and "at_doors" in ask.form and _is_last(found, ask.form.get("tie", "")):

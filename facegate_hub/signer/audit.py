@@ -1,7 +1,7 @@
-"""Who asked for what at the property: a chain of records that only grows.
+"""The signer's audit: a hash chain of who asked for what at the property. Records are only ever added.
 
-A record that was changed or taken out breaks the chain; records missing at its end show only to whoever
-noted its last hash elsewhere, as `facegate hub audit` prints it.
+A changed or removed record breaks the chain. Records that are missing at the end are noticed only by somebody
+who has noted the last hash elsewhere; `facegate hub audit` prints it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What can be called at the signer, by name, with JSON on both ways: the one list for socket and process."""
+"""The signer's calls by name, with JSON in both directions: one list for the socket and for this process."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ OWN_WORDS = frozenset(
         "log_in",
     }
 )
-"""What the signer itself notes: nobody else has anything noted under these words."""
+"""Words under which the signer itself writes to the audit; a caller may not use them."""
 MISFITS = (OverflowError, sa.exc.DataError, sa.exc.InterfaceError, sa.exc.ProgrammingError)
 """What a value of the wrong kind comes to in a database."""
 
 
 def answer(desk: SigningDesk, caller: Caller, name: str, fields: Fields) -> dict[str, Any]:
-    """Return `{"done": ...}`, or `{"failed": text, "refused": whether somebody may not}`; raises nothing."""
+    """Return `{"done": ...}`, or `{"failed": text, "refused": whether it is not permitted}`; never raises."""
     try:
         call = CALLS.get(name)
         if call is None:

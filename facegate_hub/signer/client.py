@@ -209,7 +209,7 @@ class SignerClient:
 
 
 class OwnDesk:
-    """The way for who may read the key anyway: no process between, the same checks."""
+    """Calls the signer within this process, for an account that may read the key; the checks are the same."""
 
     def __init__(self, desk: SigningDesk) -> None:
         self._desk = desk
@@ -255,8 +255,9 @@ class SocketLine:
         try:
             return self._exchange(sent)
         except (BrokenPipeError, ConnectionResetError):
-            # The signer was started again, or closed a line that was silent for an hour. A call that it had
-            # carried out just before it died is made twice, so whatever opens a door counts once for its id.
+            # The signer was restarted, or closed a connection that was idle for an hour. A call that it
+            # carried out just before it died is made twice, so every call that opens a door counts once for
+            # its id.
             self._drop()
             return self._exchange(sent)
 

@@ -1,4 +1,4 @@
-"""What the signer does when it is asked: looks who asks, checks what they may, writes it down, and signs."""
+"""What the signer does with a call: identify the caller, check their rights, write the audit, and sign."""
 
 from __future__ import annotations
 
@@ -259,8 +259,8 @@ class SigningDesk:
         parse_command(body)
         unused = (PERMITS.c.id == permit_id, PERMITS.c.used_at.is_(None))
         with self.engine.begin() as connection:
-            # Used up before it is signed: if we die in between, a command is lost. The other way round it
-            # could be signed twice, with two nonces, and open a door twice.
+            # Marked as used before it is signed: if we die in between, a command is lost. In the other order
+            # it could be signed twice, with two nonces, and open a door twice.
             used = sa.update(PERMITS).where(*unused).values(used_at=self._now())
             if connection.execute(used).rowcount != 1:
                 raise NotPermitted(message("signer.signed"))

@@ -1,4 +1,4 @@
-"""May they? Who asks, for what, at which door, at this hour, how often; and what needs two people."""
+"""Decides what is permitted: to whom, at which door, at which hour, how often, and what needs two people."""
 
 from __future__ import annotations
 
@@ -129,8 +129,7 @@ class Policy:
         kind = f"{right}:{about[:MOST_ABOUT]}" if about else str(right)
         patience = AGREED_SECONDS if about else SECOND_VOICE_SECONDS
         mine = (FIRST_VOICES.c.door == door, FIRST_VOICES.c.kind == kind)
-        # This kind's own patience for this kind only: a command's two minutes must not end what waits for a
-        # day.
+        # Each kind has its own deadline: the two minutes of a command must not end what may wait for a day.
         late = FIRST_VOICES.c.at < self._now() - patience
         connection.execute(sa.delete(FIRST_VOICES).where(*mine, late))
         other = sa.select(FIRST_VOICES.c.principal).where(*mine, FIRST_VOICES.c.principal != principal.name)

@@ -95,8 +95,8 @@ class Principals:
 
     def known(self, caller: Caller) -> Principal:
         """Return who this is: by their token, else by their account. Raises `NotPermitted` for strangers."""
-        # The register first: an owner who was added as a person or program has what was granted to them, not
-        # all.
+        # The register comes first: an owner who was also added as a person or program has only the rights
+        # that were granted to them.
         name = self._name(caller)
         if name is not None:
             return self.principal(name)
@@ -301,7 +301,7 @@ class Principals:
             row = connection.execute(sa.select(SESSIONS).where(mine)).first()
         if row is None or now >= row.until or now - row.seen_at >= IDLE_SECONDS:
             return None
-        # Not at every call: each would wait for the disk to write when this session was seen last.
+        # At most every ten seconds: otherwise each call would wait for a write to the disk.
         if now - row.seen_at > 10.0:
             with self._engine.begin() as connection:
                 connection.execute(sa.update(SESSIONS).where(mine).values(seen_at=now))

@@ -1,4 +1,4 @@
-"""Which states of the roster may be signed: those that somebody who may has asked for, and never back."""
+"""Which states of the roster may be signed: those that an authorised person asked for, never an older one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The signer's socket: who calls is known by the kernel or a token; who floods or stalls hurts nobody."""
+"""The signer's socket: callers are identified by the kernel or a token, and none can flood or block it."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class SignerServer:
         self._path = path
         if listens(path):
             raise ConfigError(f"{path}: a signer is there already")
-        # Left by a signer that was killed: `bind` takes no name that is there, and nobody answers at this
-        # one.
+        # A socket that a killed signer left behind: nobody answers there, and `bind` refuses an existing
+        # name.
         path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:

@@ -1,4 +1,4 @@
-"""What people want of doors' settings, rules, PINs and cards: granted, and compared when signed."""
+"""Settings, rules, PINs and cards that people ask for: recorded when granted, compared when signed."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from facegate_hub.web.office import WebOffice
 
 UNASKED_HEADER = "x-facegate-unasked"
-"""What a page asks by itself says so: it keeps nobody logged in."""
+"""A header of requests that a page makes by itself: they do not extend the session."""
 MOST_FILES, MOST_FIELDS = 3, 200
 NOT_SHOWN = frozenset({"csrf", "password", "pin", "card", "digits", "code", "answer"})
 """Fields that no page shows again: secrets, and what no person typed."""
@@ -81,7 +81,7 @@ class PageAsk:
 
     @contextmanager
     def about(self, name: str) -> Iterator[None]:
-        """Have a refusal meanwhile be about a field."""
+        """Attribute a refusal that is raised within the block to a field of the form."""
         try:
             yield
         except FacegateError:
@@ -120,7 +120,7 @@ class PageAsk:
 
     @property
     def only_looks_on(self) -> bool:
-        """Whether nobody has touched this browser for so long that it may only look on."""
+        """Whether this browser has been idle for so long that it may only receive news."""
         return self.device is not None and self.device.is_idle(self.now)
 
     @property
@@ -214,7 +214,10 @@ class PageAsk:
         return self.keep(RedirectResponse(path, 303))
 
     def enter(self, token: str, path: str) -> Response:
-        """Return the way on for a browser that was just let in: its cookie from before is worth nothing."""
+        """Return a redirect for a browser that has just logged in, with a new cookie.
+
+        The cookie from before the login is not kept: somebody else may have planted it (session fixation).
+        """
         self.token, self.device = token, self.office.devices.find(token)
         return self.to(path)
 
@@ -235,7 +238,7 @@ class PageAsk:
             samesite="lax" if is_resident else "strict",
             max_age=RESIDENT_SECONDS if is_resident else None,
         )
-        # Read and taken off by the process that faces the network: who may send pictures.
+        # For the process that faces the network, which removes it: only known browsers may send large bodies.
         response.headers[SESSION_HEADER] = "new" if self.device is None else "known"
         return response
 
@@ -297,7 +300,9 @@ def _recognised(request: Request, office: WebOffice, who: Who) -> PageAsk:
         return ask
     kind, _, identity = device.holder.partition(":")
     if kind != office.kind:
-        ask.device = None  # whoever may write sessions there lets nobody in here as somebody else
+        # A session of the other application's kind. Whoever can write rows into one application's database
+        # must not become somebody at the other one.
+        ask.device = None
     elif kind == "person":
         person = office.register.one(identity)
         ask.person = person if person.state == "active" else None
@@ -344,7 +349,7 @@ async def _read_form(ask: PageAsk) -> Response | None:
 def _is_own_form(ask: PageAsk) -> bool:
     """Return whether a form comes from a page of ours, shown to this very browser."""
     host = ask.request.headers.get("host", "")
-    # Browsers may leave `Origin` out, and cannot be made to lie about it: the token decides in that case.
+    # A browser may omit `Origin` but no page can forge it; when it is missing the token alone decides.
     if ask.request.headers.get("origin") not in {None, f"https://{host}"}:
         return False
     return hmac.compare_digest(ask.form.get("csrf", "").encode(), ask.csrf.encode())

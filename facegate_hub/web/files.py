@@ -45,8 +45,8 @@ def versioned(name: str) -> str:
 async def static_file(request: Request) -> Response:
     """Return a file, to be kept; 404 for any other name.
 
-    It is packed for browsers that say they unpack. Pages are not: what is secret in one (the token of a form)
-    could be guessed by how well it packs beside what somebody else had written into it.
+    It is compressed for browsers that accept that. Pages are not: the size of a compressed page reveals a
+    secret in it (the form's token) to whoever can place text beside it (the BREACH attack).
     """
     kind, content, packed = _files().get(request.path_params["name"], ("", b"", b""))
     if not kind:

@@ -39,8 +39,8 @@ class SentForm:
 
 def refilled(page: str, sent: SentForm) -> str | None:
     """Return the page with that form as it was sent and why it was refused; None: it has no such form."""
-    # Twice over the page: which form was sent shows only once all forms, and what each sends unseen, are
-    # known.
+    # The page is parsed twice: which form was sent is known only after all forms and their hidden fields have
+    # been read.
     seen = _Forms(sent.action)
     seen.feed(page)
     place = seen.place_of(sent)
@@ -91,8 +91,8 @@ class _Forms(HTMLParser):
     def place_of(self, sent: SentForm) -> int | None:
         """Return which form of the page was sent, by what it sends unseen."""
         for place, hidden in self.hidden.items():
-            # Several forms of a page may go to one address (one for each door); what they send unseen tells
-            # them apart. The token is the same in all of them, and may be another one by now.
+            # Several forms of a page may have the same address (one for each door); their hidden fields tell
+            # them apart. The token is the same in all of them and may have changed since.
             if all(sent.said(name) == value for name, value in hidden.items() if name != "csrf"):
                 return place
         return None
@@ -102,7 +102,7 @@ class _Refill(HTMLParser):
     """Writes a page anew, with one form filled in, unfolded and marked."""
 
     def __init__(self, sent: SentForm, place: int, around: frozenset[int]) -> None:
-        # Text goes out as it came in: `&lt;` that was turned into a sign would be a tag in the page that is
+        # Entities must pass through unchanged: a decoded `&lt;` would become a tag in the page that is
         # written.
         super().__init__(convert_charrefs=False)
         self.out: list[str] = []
@@ -129,8 +129,8 @@ class _Refill(HTMLParser):
             link = f'<a href="#{MARK}">{escape(self._sent.to_form)}</a>'
             self.out.append(f'<p role="alert" class="bad" id="refused">{self._sent.told} {link}</p>')
         elif tag == "textarea" and self._is_in:
-            # Browsers drop one line break right behind the tag: without this one, a text that begins with one
-            # loses it.
+            # Browsers drop one line break right after <textarea>: without this one, a text that begins with a
+            # line break would lose it.
             self.out.append("\n" + escape(self._sent.said(given.get("name") or "")))
             self._skips = True
 
