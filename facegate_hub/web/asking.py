@@ -140,6 +140,10 @@ class PageAsk:
         """Return a text of the community in the reader's language."""
         return say(f"community.{name}", self.language, **values)
 
+    def say_in(self, language: str, name: str, /, **values: object) -> str:
+        """Return a text of the community in a language: paper is read by who gets it, not by who prints."""
+        return say(f"community.{name}", language, **values)
+
     def known(self, name: str) -> str:
         """Return a text when there is one of this name, else its last part as it stands."""
         return self.say(name) if has(f"community.{name}") else name.rpartition(".")[2]
@@ -182,6 +186,8 @@ class PageAsk:
         text = self.office.pages.get_template(template).render(
             ask=self,
             say=self.say,
+            say_in=self.say_in,
+            paper_languages=sorted(LANGUAGES, key=lambda one: one != language),
             known=self.known,
             local=self.local,
             when=self.when,

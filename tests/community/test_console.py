@@ -148,6 +148,11 @@ def test_people_are_found_by_name_and_flat_moved_in_and_out(compound):
     person = present(re.search(r'href="/people/(\w+)"><b>张伟', desk.page))[1]
     desk.get(f"/people/{person}")
     desk.send("/invite", person=person)
+    for words in (
+        "Works once, within 7 days",
+        "7 天内有效，只能用一次",
+    ):  # the paper is not the clerk's to read
+        assert words in desk.page
     code = present(re.search(r'class="code">([A-Z0-9-]+)<', desk.page))[1]
     phone = resident(compound)
     phone.get("/enter")

@@ -51,6 +51,10 @@ def test_an_invitation_for_somebody_known_makes_nobody_new(compound):
     phone = resident(compound)
     phone.get("/enter")
     phone.send("/enter", code=invited(compound, compound.people["wang"]))
+    assert "<b>wang</b>" in phone.page
+    assert (
+        "You are invited as" not in phone.page
+    )  # what they are to the flat is known, and stands in no invitation
     phone.send("/enter/accept", name="Somebody else")
     assert phone.title == "Hello, wang"
 
