@@ -148,6 +148,7 @@ class SyncClient:
                 LOG.exception("sync failed in a way nobody expected")
                 self._short_lives = 0
                 self._failed(f"internal error: {error!r}")
+            # A connection that lasted: the next attempt begins with a short wait again.
             if self._monotonic() - began > STABLE_SECONDS:
                 self._backoff.reset()
             self._stop.wait(0 if self._stop.is_set() else self._backoff.next())
@@ -169,7 +170,7 @@ class SyncClient:
     def _open(self, session: BrokerSession) -> None:
         now = self._monotonic()
         session.subscribe(topic for part in self._parts for topic in part.subscriptions)
-        # Retained, as the will is: the broker keeps the newer of the two for whoever asks later.
+        # Retained, as the will is: a client that subscribes later gets the newer of the two.
         session.publish(*self._availability("online"), retain=True)
         for part in self._parts:
             part.opened(session, now)

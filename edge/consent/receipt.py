@@ -40,6 +40,8 @@ class Receipt:
 
 def signed(receipt: Receipt, key: Ed25519PrivateKey) -> str:
     """Return the receipt as one line of ASCII: prefix, content and Ed25519 signature, dot-separated."""
+    # Empty lists are left out, so that a receipt of a door that shares no faces reads as those of older
+    # versions.
     fields = {name: value for name, value in asdict(receipt).items() if value != ()}
     body = json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
     return ".".join((PREFIX, _text(body), _text(key.sign(PREFIX.encode() + body))))
@@ -50,6 +52,7 @@ def verified(line: str, key: Ed25519PublicKey) -> Receipt:
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - only when one is checked
 
     try:
+        # Base64 for URLs has no dot, so a line has exactly three parts.
         prefix, body_text, signature = line.strip().split(".")
         if prefix != PREFIX:
             raise ConsentRefused(f"{prefix[:16]!r} begins no receipt of this version ({PREFIX})")
@@ -102,4 +105,5 @@ def _text(data: bytes) -> str:
 
 
 def _bytes(text: str) -> bytes:
+    # The padding that `_text` left out; validate: without it Python skips characters that are not Base64.
     return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

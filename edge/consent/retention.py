@@ -1,4 +1,4 @@
-"""Whose face must go because time is up: shortest retention, kept by a timer and not by memory."""
+"""Which faces have to be erased because their time is up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No record, no match; no guardian, no minor."""
+"""Rules of consent: nobody is matched without a record of it, and no minor enrolled without a guardian."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def consent_from(
 def objection_to_match(template: Template, in_force: Mapping[str, Consent]) -> Reason | None:
     """Return why this template must not be matched, or None. Asked where a gallery is filled.
 
-    `in_force` holds the consents that were not withdrawn, by id. A consent of somebody else is none.
+    `in_force` holds the consents that were not withdrawn, by id. A consent of another person does not count.
     """
     if template.consent_id is None:
         return Reason.CONSENT_MISSING
@@ -100,6 +100,7 @@ def matchable(
             kept.append(template)
         else:
             objections[template.resident_id] = reason
+    # Somebody with one template under a consent in force is matched: their older ones are no objection.
     for template in kept:
         objections.pop(template.resident_id, None)
     return kept, objections

@@ -138,6 +138,7 @@ def _unit(path: Path, name: str, value: Any, centre: NDArray[np.float64]) -> Emb
     if not LEAST_NORM <= norm <= MOST_NORM:
         rule = f"its length is {norm:.3g}, dlib's are {LEAST_NORM} to {MOST_NORM}"
         raise EnrolmentRefused(f"{path.name}: the encoding of {name!r} is not dlib's: {rule}")
+    # As the embedder does at the door: unit length, minus the centre, unit length again.
     moved = vector / norm - centre
     return np.asarray(moved / np.linalg.norm(moved), dtype=np.float32)
 

@@ -108,7 +108,7 @@ class DoorModes:
     def is_held_unlocked(self, at: datetime) -> bool:
         """Return whether the lock should be kept open at `at` (UTC); ask once a second.
 
-        No schedule holds a door open unless somebody stands behind the clock: see `Trust.vouches`.
+        No schedule holds a door open unless the clock is vouched for: see `Trust.vouches`.
         """
         mode = self.mode(at)
         if mode in (Mode.UNLOCKED, Mode.EVACUATION):
@@ -129,6 +129,7 @@ class DoorModes:
     def forget_entry(self, at: datetime) -> None:
         """Take note that the person of `note_entry(at)` did not come in after all."""
         with self._lock:
+            # Only if it was this entry: somebody else may have come in first since.
             if self._first_at == at:
                 self._opened_by_first = self._first_at = None
 

@@ -27,9 +27,9 @@ class PassLedger(Protocol):
     ) -> int | None:
         """Count one use durably, at a trusted time, and return its number (1, 2, ...).
 
-        None when none is left, or when it began before it was last unknown what had been used. `max_uses` 0
-        means any number; the record may be dropped after `until`. Raises `StoreError` when it cannot be
-        written down: an uncounted pass would open for ever.
+        None when none is left, or when the pass began before the last time at which the counts were lost.
+        `max_uses` 0 means any number; the record may be dropped after `until`. Raises `StoreError` when it
+        cannot be written down: a pass that is not counted would open without end.
         """
 
     def is_ended(self, pass_id: bytes, begins: datetime) -> bool:
@@ -57,6 +57,7 @@ class PassGate:
         pass that opens for ever. `not_opened` of the answer gives it back.
         """
         its = {"pass_id": shown.id.hex(), "host": shown.host_id}
+        # Before a use is counted: a pass shown too early, or at another door, must not be used up.
         refusal = self._refuse_by_time(shown, at) or self._refuse_by_place(shown, at)
         if refusal is not None:
             return _answer(refusal, message("rule.pass", **its))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DEFAULT_SECONDS = 120.0
-"""Long enough to hand a card back through a fence, short enough not to annoy who forgot the milk."""
+"""Long enough that handing a card back through a fence fails, short enough for residents who turn round."""
 
 MAX_REMEMBERED = 10_000
 """Entries remembered at most, oldest forgotten first: more than a gate sees in any sensible time."""

@@ -143,5 +143,6 @@ class PinBook:
         return tuple(dict.fromkeys(entry.resident_id for entry in self._by_number.get(number, ())))
 
     def _digest(self, number: str, pin: str) -> bytes:
+        # The number is part of the salt: equal PINs of two flats have different digests.
         salt = hmac.digest(self._key, b"facegate pin " + number.encode(), "sha256")
         return hashlib.scrypt(pin.encode(), salt=salt, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P, dklen=DIGEST_BYTES)

@@ -25,6 +25,7 @@ class Showings:
             if is_due:
                 del self._again[mark]
             was_seen = mark in self._seen and not is_due
+            # Each sight prolongs the showing: it ends ten seconds after the code was last seen.
             self._seen[mark] = now
             return was_seen
 

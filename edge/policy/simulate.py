@@ -1,8 +1,7 @@
 """Try access rules before they act: what would have changed, had they been in force.
 
-Only what the rules decide is replayed. Who was recognised stays as recorded, and so does whoever
-was refused for another reason than a rule's (unknown, paused, locked down): new rules cannot
-make a stranger a resident.
+Only decisions of the rules are replayed. Recognition stays as recorded, and so do refusals for other reasons
+than a rule's (unknown, paused, locked down): new rules cannot make a stranger a resident.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Trust(Protocol):
     def moments(self, at: datetime) -> tuple[datetime, ...]:
         """Return every time that it may be when the clock says `at` (UTC), `at` first; empty: not known.
 
-        Who is bound to a time may pass when they may at each of them.
+        Somebody whose rights are bound to a time may pass if they may at each of them.
         """
 
     def vouches(self, at: datetime) -> bool:
@@ -84,7 +84,7 @@ class ClockGuard:
         """Return every time that it may be when the clock says `at` (UTC), `at` first; empty: not known."""
         with self._lock:
             seen = self._seen
-        # Far from the last look it is another clock's word: it was set since, and nobody has judged it yet.
+        # Far from the last look the clock was set since, and the new time has not been judged yet.
         if not seen or not -SLACK <= at - seen[0] <= MAX_STEP:
             return ()
         return at, *(other + (at - seen[0]) for other in seen[1:])

@@ -156,7 +156,7 @@ class TrustedTime:
 
     @property
     def is_vouched(self) -> bool:
-        """Whether somebody stands behind the wall clock: it may hold a door unlocked for everybody."""
+        """Whether the wall clock is vouched for, so that it may hold a door unlocked for everybody."""
         is_one = len(self.moments) == 1
         return is_one and self._may_raise() and self._kept.is_vouched and self._kept.disputed is None
 

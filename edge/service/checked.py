@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def require_startable(settings: Settings, forgiven: Callable[[str], object] | None = None) -> None:
     """Raise one `ConfigError` that lists every mistake, if there is any.
 
-    `forgiven` hears of what a door that starts takes from a rules file of an earlier version.
+    `forgiven` gets each mistake of a rules file of an earlier version that a starting door accepts.
     """
     found = problems(settings, forgiven)
     if found:

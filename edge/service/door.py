@@ -188,7 +188,7 @@ class DoorService:
     def assemble(self, stack: ExitStack) -> tuple[Parts, list[Worker]]:
         """Return the door put together and its threads, not yet started; `stack` takes it apart again.
 
-        Whoever simulates a door takes the threads' turns (`Worker.turn`) instead of starting them.
+        A simulation takes the threads' turns (`Worker.turn`) instead of starting them.
         """
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         stack.enter_context(closing(OwnFolder(self._data)))
@@ -212,7 +212,7 @@ class DoorService:
     def _compose(self, stack: ExitStack) -> Parts:
         """Put the door together, still without a thread, and say in the journal that it starts.
 
-        Each part is given what it needs when it is made; who wants to hear of events subscribes.
+        Each part gets what it needs when it is made. Parts that follow events subscribe to them.
         """
         settings, clock, events = self._settings, self._clock, self.events
         stack.enter_context(closing(events))

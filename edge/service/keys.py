@@ -25,7 +25,7 @@ WAIT_SECONDS = 5.0
 def settle_key(settings: Settings, data: Path, environ: Mapping[str, str]) -> str | None:
     """Make the configured source the one in use; return what is wrong, None for nothing.
 
-    While the new key cannot be had the present one stays in use: nobody is locked out by a setting.
+    While the new key cannot be obtained the present one stays in use: a setting must lock nobody out.
     """
     is_free = _finish(data, environ)
     try:

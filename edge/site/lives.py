@@ -63,6 +63,7 @@ def door_until(certificate: Path | None, authority: Path | None) -> datetime | N
     for path in (certificate, authority):
         with suppress(ConfigError):
             ends += [] if path is None else [_until(path)]
+    # Both count: a door refuses a broker whose authority has ended, too.
     return min(ends) if ends and certificate is not None else None
 
 

@@ -71,6 +71,7 @@ class Renewal:
             raise ConfigError(f"{following}: a change of the key is under way; use it, then finish")
         kid, private = f"site-{secrets.token_hex(4)}", secrets.token_bytes(32)
         trusted = load_trusted_keys(hub / KEYS_FILE).keys
+        # A door takes two keys at most: the one in use and the next.
         if len(trusted) != 1:
             raise ConfigError(
                 f"{hub / KEYS_FILE}: {len(trusted)} keys are trusted; finish the last change first"

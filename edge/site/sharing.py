@@ -115,6 +115,7 @@ class SharingDoors:
     def _write(self, doors: DoorList) -> DoorList:
         made = replace(doors, number=max(doors.number + 1, int(self._now())))
         payload = Authority.open(self._folder / "ca").sign_doors(made)
+        # The authority's copy first: cut short in between, the hub goes on with the older list.
         write_whole(self._folder / "ca" / LIST_FILE, payload)
         write_whole(self._folder / "hub" / LIST_FILE, payload)
         return made

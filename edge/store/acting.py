@@ -50,7 +50,7 @@ def owner_to_become(folder: Path) -> Owner | None:
 
 
 def become(owner: Owner) -> None:
-    """Be `owner` from now on, for good: groups, group, user, in that order."""
+    """Become `owner`, without a way back: groups, group, user, in that order."""
     _join_groups(owner)
     os.setresgid(owner.gid, owner.gid, owner.gid)
     os.setresuid(owner.uid, owner.uid, owner.uid)

@@ -142,7 +142,7 @@ def require_backable(data: Path, file: Path) -> None:
 def _snapshot(data: Path) -> Iterator[Path]:
     """Give a folder with copies that belong together; it is gone afterwards.
 
-    It lies in the data folder: what is copied there is no less protected than before.
+    It lies in the data folder, so the copies are protected as the files themselves are.
     """
     folder = data / f"{SNAPSHOT}{secrets.token_hex(4)}"
     try:
@@ -178,7 +178,7 @@ def _copy_all(data: Path, folder: Path) -> None:
 
 
 def _copy_database(source: Path, target: Path, schema: Schema) -> None:
-    """Copy one database as of one moment, whoever writes meanwhile."""
+    """Copy one database as of one moment, also while others write to it."""
     with closing(open_read_only(source, schema)) as original, closing(sqlite3.connect(target)) as copy:
         original.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it

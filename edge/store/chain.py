@@ -50,7 +50,8 @@ class ChainRow:
     @property
     def envelope(self) -> str:
         """The entry as it travels: its body with `hash` as the last key."""
-        # Added to the stored text, not built anew: what travels is byte for byte what was hashed.
+        # Appended to the stored text rather than encoded again: what travels is byte for byte what was
+        # hashed.
         return f'{self.body[:-1]},"hash":"{self.hash}"}}'
 
 
@@ -94,7 +95,8 @@ def forge(draft: EventDraft, identity: str, stamp: Stamp, prev: Link) -> ChainRo
 
 def digest(body: str) -> str:
     """Return the hash of a body, as the chain stores it."""
-    # Half a character of a name is stored and hashed like any other: no entry is lost over it.
+    # A lone surrogate, as of an undecodable file name, is stored and hashed like any other character. Strict
+    # UTF-8 would raise here, and the entry would be lost.
     return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -109,7 +111,7 @@ TOLD: dict[str, tuple[type, ...]] = {
 
 
 def _require_told(fields: dict[str, Any]) -> None:
-    """Raise `TypeError` for what no door of ours writes: whoever reads an entry may rely on these."""
+    """Raise `TypeError` for what no door of ours writes: readers of an entry rely on these types."""
     for name, kinds in TOLD.items():
         if not isinstance(fields[name], kinds):
             raise TypeError(f"{name} is of the wrong kind")

@@ -208,7 +208,7 @@ class CredentialStore:
         return next((str(row[1]) for row in ours if row[0] == mark), None)
 
     def remove_card(self, card_id: str) -> str | None:
-        """Take one card back, of whoever has it; return who that was, None when nobody has it."""
+        """Take one card back; return who had it, None when nobody has it."""
         mark = (self._cards.mark(card_id),)
         with self._file.writing() as connection:
             row = connection.execute("SELECT resident_id FROM sealed_cards WHERE mark = ?", mark).fetchone()
@@ -370,7 +370,7 @@ class CredentialStore:
         return found
 
     def end_passes(self, rev: int, ended: Mapping[bytes, datetime]) -> None:
-        """Take these passes back, as the property's list of this revision says, whoever issued them.
+        """Take these passes back, as the property's list of this revision says, issued here or elsewhere.
 
         `ended` are their ids and their own ends. Revision, passes and what is to be told of them are one
         commit; nothing is ever taken off, so a list that comes again or late revives no pass.
@@ -461,7 +461,7 @@ def _secret_of(path: Path) -> bytes:
 
 
 def _holds_credentials(path: Path) -> bool:
-    """Return whether there is something in the file that its key stands behind.
+    """Return whether the file holds something that needs its key.
 
     Files that do not seal their cards yet (0.1.0) may have no key; all others were made with one.
     """

@@ -171,7 +171,7 @@ class FaceBook:
         return int(number)
 
     def destroy_receiving_keys(self, numbers: Iterable[int]) -> None:
-        """Destroy these for good: what was sealed for them stays closed, wherever it lies."""
+        """Destroy these keys: what was sealed for them can never be opened again, wherever it lies."""
         gone = list(numbers)
         if not gone:
             return

@@ -197,7 +197,7 @@ class SqliteJournal:
                 self._owe(Kind.JOURNAL_RELIEVED, relief.told())
 
     def _mend(self) -> None:
-        """Open the file afresh; when its bytes are damaged for good, go on with what can be read of it."""
+        """Open the file afresh; when a fresh look finds it damaged, go on with its readable entries."""
         self._drop()
         done = self._salvaged()
         if done is not None:

@@ -206,7 +206,7 @@ class Keyring:
         return None
 
     def forget(self, person: str) -> str | None:
-        """Destroy a person's key for good; return its fingerprint, or None when there was none.
+        """Destroy a person's key; return its fingerprint, or None when there was none.
 
         The bytes are overwritten in the file and gone from its log when this returns. Needs no key.
         """

@@ -38,7 +38,7 @@ def note(done: Mended) -> None:
 
 
 def news() -> Iterator[Mended]:
-    """Give what was mended in this process since the last call, for whoever can tell it."""
+    """Give what was mended in this process since the last call, so that it can be reported."""
     while _news:
         with suppress(IndexError):
             yield _news.popleft()

@@ -33,7 +33,7 @@ PATH = "/v1/key"
 TIMEOUT_SECONDS = 5.0
 """For each step of the conversation; it takes place beside the door's threads."""
 WAIT_SECONDS = 1.0
-"""How long whoever needs the key waits: a thread that is silent for five seconds counts as stuck."""
+"""How long a caller waits for the key: a thread that is silent for five seconds counts as stuck."""
 PAUSE_SECONDS = 10.0
 """After a failure nobody is asked for so long: a gallery of thousands must not wait for each face."""
 MOST_BYTES = 4096
@@ -68,7 +68,7 @@ class RemoteKey:
         self._last: Sequence[bytes] = ()
 
     def keys(self) -> Sequence[bytes]:
-        """Return the keys in use, newest first; whoever asks twice has the server asked again.
+        """Return the keys in use, newest first; from the second call on the server is asked again.
 
         Raises `KeyUnavailable` while none can be obtained.
         """

@@ -143,7 +143,7 @@ class ResidentStore:
         return version
 
     def put_faces(self, faces: Mapping[str, Sequence[Template]]) -> frozenset[str]:
-        """Give residents exactly these templates, in one step; return who is no resident and got none.
+        """Give residents exactly these templates, in one step; return the ids that are not residents.
 
         For faces that come from other doors: what a resident may do is the roster's and stays. Raises
         `TemplateRefused` as `put` does.
@@ -397,7 +397,7 @@ class ResidentStore:
     def edited(self) -> tuple[str, ...]:
         """Return of whom a row was written by somebody else than this door; it counts for nothing.
 
-        Raises `StoreError` when the key that would tell cannot be had.
+        Raises `StoreError` when the key that tells it cannot be obtained.
         """
         people, faces = self.query(PEOPLE), self.query(FACES)
         found = {row[0] for row in people if not self.sealer.is_ours(bound_resident(row), row[-1])}

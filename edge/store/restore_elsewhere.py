@@ -72,7 +72,7 @@ def end_older_passes(new: Path, at: datetime) -> None:
     since = at.astimezone(UTC).isoformat()
     CredentialStore(new / CREDENTIALS_FILE).close()  # upgrades what an older facegate wrote
     with closing(open_database(new / CREDENTIALS_FILE, CREDENTIALS)) as file, transaction(file):
-        # Without a key the door sees at its start that nobody stands behind what was counted.
+        # Without a key the counted uses stay unproven, which the door finds at its start.
         file.execute("INSERT OR REPLACE INTO whole VALUES (1, ?, x'')", (since,))
         if (new / KEYS_FILE).exists():
             with suppress(StoreError), closing(keyring_of(new)) as keyring:

@@ -117,7 +117,7 @@ def migrating(folder: Path) -> Mapping[str, Callable[..., bytes]]:
 class CardSeal:
     """Turns card numbers into what the file holds; `secret` is the site's, kept beside the file.
 
-    The same secret stands behind the PINs: both must work while no other key can be had.
+    The PINs use the same secret: both must work while no other key can be obtained.
     """
 
     def __init__(self, secret: bytes) -> None:
@@ -143,7 +143,7 @@ def bound_way(table: str, columns: Row) -> bytes:
 
 
 def bind_way(keyring: Keyring, row: bytes) -> bytes:
-    """Return the mark of a row. Raises `KeyUnavailable` while the site's key cannot be had."""
+    """Return the mark of a row. Raises `KeyUnavailable` while the site's key cannot be obtained."""
     return keyring.bind(row) + keyring.seal(_digest(row), device_context(WAYS_KEY))
 
 

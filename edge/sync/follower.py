@@ -47,8 +47,8 @@ MOST_PATIENCE_SECONDS = 300.0
 class RosterFollower(TopicWorker):
     """The part of sync that follows the roster; has a thread of its own (see `TopicWorker`).
 
-    A change is applied whole or not at all, and only from exactly where we are; what is signed
-    but older than what we have is refused; whatever does not add up ends in a full snapshot.
+    A change is applied whole or not at all, and only if it starts at our revision. What is signed but older
+    than what we have is refused. Where the digest does not fit, a full snapshot is asked for.
     `doors_number` is that of the newest door list that the property said there is.
     A recording is as well signed as a true message: only what the property said in answer to a nonce
     of ours confirms the roster, and nothing is applied that is older than that answer.

@@ -63,6 +63,7 @@ class PostBox(TopicWorker):
         for message in messages:
             if message.topic == self._doors_topic:
                 self._correspondent.take_doors(message.payload)
+        # A retained letter would come again at each connection, and nothing of it proves when it was written.
         letters = [one for one in messages if one.topic != self._doors_topic and not one.retained]
         if not letters:
             return

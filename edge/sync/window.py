@@ -1,4 +1,4 @@
-"""Which events are on their way: pure bookkeeping, no network, no clock, no database.
+"""Which events are on their way to the property, without network, clock or database.
 
 One mechanism for both policies: entries are sent in order, progress is the number up to which
 everything has arrived, and without progress all that is unconfirmed is sent again.

@@ -25,6 +25,7 @@ LAST_SECOND = 253_402_300_799
 """Of the year 9999."""
 LEVELS = ("info", "urgent", "emergency")
 
+# Empty where a notice has no text in this language.
 LINE = Text(MOST_LETTERS, least=0)
 ITEM = Table(
     {

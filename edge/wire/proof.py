@@ -149,6 +149,7 @@ class Origin:
     def _owner(self, shown: bytes) -> tuple[str, ec.EllipticCurvePublicKey]:
         try:
             certificate = x509.load_der_x509_certificate(shown)
+            # Checks issuer name and signature; dates and purpose are checked below.
             certificate.verify_directly_issued_by(self._authority)
             usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
             (name,) = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)

@@ -40,6 +40,7 @@ class Topic:
     purpose: str | None = None
 
 
+# Levels in braces of the addresses: what they are, and the pattern of their values.
 PARAMETERS: Mapping[str, tuple[str, str]] = {
     "device": ("the door's id and the common name of its certificate", DEVICE_ID.pattern),
     "rev": ("the roster revision that the snapshot makes", "[0-9]{1,16}"),

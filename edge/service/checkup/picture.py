@@ -92,6 +92,7 @@ def _frames(section: CameraSection) -> tuple[list[Frame], float]:
     with closing(open_camera(spec, SystemClock())) as source:
         end = time.monotonic() + WATCHED_SECONDS
         while time.monotonic() < end and (frame := source.read()) is not None:
+            # At most 201 frames: three seconds of a fast camera would otherwise fill a small board's memory.
             frames = [*frames[-200:], frame]
     if not frames:
         raise CameraLost("no picture came")

@@ -45,7 +45,7 @@ SIGNED_WITHIN = timedelta(minutes=2)
 def load_book(settings: Settings, forgiven: Callable[[str], object] | None = None) -> RuleBook:
     """Return the rules of the site. Raises `ConfigError` listing every mistake in the rules file.
 
-    `forgiven` hears of what a door that starts takes from a file of an earlier version.
+    `forgiven` gets each mistake of a file of an earlier version that a starting door accepts.
     """
     path, lock = settings.access.rules, settings.lock
     book = RuleBook()

@@ -72,6 +72,7 @@ class DoorCollector:
     def _counts(self) -> Iterator[Metric]:
         meter = self._meter
         with meter.lock:
+            # Copied under the lock: the door goes on counting while the page is written.
             events, decisions = dict(meter.events), dict(meter.decisions)
             about = "First seen to decided"
             times = HistogramMetricFamily("facegate_decision_seconds", about, labels=["outcome"])

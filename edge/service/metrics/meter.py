@@ -47,6 +47,7 @@ class Histogram:
 
     def observe(self, value: float) -> None:
         """Count one value."""
+        # bisect_left: a value equal to a bound belongs to it, as in Prometheus (le: less or equal).
         self._counts[bisect_left(self._bounds, value)] += 1
         self.total += value
 
@@ -72,7 +73,7 @@ class Meter:
         self.decisions: Counter[tuple[str, str, str]] = Counter()
         """By method (face, card, remote...), outcome and reason."""
         self.decision_seconds = {outcome: Histogram(DECISION_BOUNDS_SECONDS) for outcome in OUTCOMES}
-        """By outcome, of those who stood before the door; whoever only passed by is left out."""
+        """By outcome, of people who stood at the door; passers-by are left out."""
         self.commit_seconds = Histogram(COMMIT_BOUNDS_SECONDS)
         self.lock = threading.Lock()
 

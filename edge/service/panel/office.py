@@ -148,7 +148,7 @@ def liveness_maker(
     report: Callable[[str], None],
     networks: tuple[str, ...] | None = None,
 ) -> Callable[[], LivenessCheck | None]:
-    """Return what makes a fresh liveness check for every enrolment; `report` hears of it once.
+    """Return what makes a fresh liveness check for every enrolment; `report` gets its warnings once.
 
     One network's yes is enough here: somebody of the staff stands by.
     """
@@ -171,6 +171,7 @@ def newest_events(journal: History, before: int | None, count: int) -> list[Door
     if before is None:
         last = journal.last()
         before = 1 if last is None else last.seq + 1
+    # Numbers have no gap but where retention removed or damage lost entries: then fewer come back.
     start = max(before - 1 - count, 0)
     return [event for event in reversed(journal.read(start, count)) if event.seq < before]
 

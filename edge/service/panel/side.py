@@ -70,7 +70,7 @@ class DisplayKeys:
         self.door.access.type_pin(number, pin)
 
     def ring(self, flat: str = "") -> None:
-        """Ring the bell; the property tells whoever lives in the flat that was typed, if any."""
+        """Ring the bell; the property tells the residents of the flat that was typed, if any."""
         told = {"at": "screen", "flat": flat} if flat else {"at": "screen"}
         self.door.events.record(EventDraft.now(self.door.clock, Kind.DOOR_BELL, told))
 

@@ -53,6 +53,7 @@ class Joining:
     def stop(self) -> None:
         """Leave, or stop trying. What was not sent is sent by the next run."""
         self._stop.set()
+        # `stop` may come without a `start`, and a thread that never ran cannot be joined.
         if self._thread.ident is not None:
             self._thread.join(LOOK_SECONDS)
         if self._link is not None:

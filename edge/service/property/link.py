@@ -82,7 +82,7 @@ class DoorSide:
     rules: Keeper | None = None
     """None: nothing here has access rules."""
     notices: NoticeKeeper | None = None
-    """None: there is no display that the property could have say something."""
+    """None: there is no display for notices."""
     ended_passes: PassEndsKeeper | None = None
     """None: nothing here lets visitors in."""
 

@@ -1,4 +1,4 @@
-"""No record, no match: what stands between the store's templates and any gallery."""
+"""The consent gate: only templates whose consent is in force get from the store into a gallery."""
 
 from __future__ import annotations
 

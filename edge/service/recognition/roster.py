@@ -168,7 +168,7 @@ class GalleryFollower:
         self._report(Kind.HEALTH_GALLERY, data if now else {"state": "ok"})
 
     def _tell(self, data: dict[str, Any]) -> None:
-        """Log and report what is news; a growing list is told anew, a shrinking one when it is empty."""
+        """Log and report changes: a list that grows each time, one that shrinks once it is empty."""
         news = data["state"] != self._told["state"] or data.get("residents", 0) > self._told.get(
             "residents", 0
         )
