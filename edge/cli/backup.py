@@ -59,10 +59,23 @@ def backup(
     taken = {} if config is None else config_files(config, with_secrets=with_secrets)
     passphrase = _passphrase(passphrase_file, is_new=True)
     wish = BackupWish(__version__, taken)
+    _note(data)
     manifest = back_up(data, file, passphrase, datetime.now(UTC), wish)
     click.echo(f"{file}: {len(manifest.files)} files, {file.stat().st_size:,} bytes, encrypted")
     if config is None:
         click.echo(f"no settings in it: there is no {DEFAULT_CONFIG}; name yours with --config")
+
+
+def _note(data: Path) -> None:
+    """Write into the door's journal that a backup is made; a card that fails hinders no backup."""
+    from edge.cli.door_files import tell_journal
+    from edge.store.acting import acting_as, owner_to_become
+
+    try:
+        with acting_as(owner_to_become(data)):
+            tell_journal(data, Kind.PANEL_BACKUP)
+    except (StoreError, OSError) as error:
+        click.echo(f"warning: the journal does not tell of this backup: {error}", err=True)
 
 
 @click.command()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DEMO_PHOTOS = "demo-photos"
-WEAKER = "the door works without, and sees through fewer attacks (facegate models verify says so too)"
+WEAKER = "the door works without, and sees through fewer attacks"
 
 
 @click.group(cls=ToldGroup)

@@ -130,7 +130,7 @@ def panel(
         finish_withdrawals(desk.residents, desk.consents)
         names = {host, "localhost", "127.0.0.1", *own_addresses()} - {"0.0.0.0", "::"}  # noqa: S104 - left out
         certificate, key, fingerprint = own_certificate(data, sorted(names))
-        desk = replace(desk, zone=zone, network=network_reader(data), back_up=backup_maker(data, clock))
+        desk = replace(desk, zone=zone, network=network_reader(data, host), back_up=backup_maker(data, clock))
 
         def ready() -> None:
             click.echo(f"panel: https://{host}:{port}/")

@@ -33,3 +33,5 @@ class NetworkState:
     broker: BrokerState | None = None
     certificate: bytes = b""
     """The page's certificate in PEM form: public, whoever connects is shown it."""
+    is_local: bool = False
+    """The page answers on this device alone: no other can open the address."""

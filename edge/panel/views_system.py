@@ -30,7 +30,7 @@ FOR_DEVELOPERS = re.compile(r"extra == .dev")
 def network(ask: Ask) -> Response:
     """Return how the door is connected. There is no secret on it: no password, no key."""
     state = ask.desk.network() if ask.desk.network else None
-    address = own_address(ask, state) if state and state.addresses else ""
+    address = own_address(ask, state) if state and state.addresses and not state.is_local else ""
     problem = state.broker.problem if state and state.broker else None
     told = told_of(problem, LINK) if problem else ""
     said = "" if isinstance(told, str) else ask.tell(told)

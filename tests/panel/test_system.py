@@ -16,7 +16,7 @@ from edge.panel.network import BrokerState, NetworkState
 from edge.panel.sight import LOOK_SECONDS, FaceOverlay
 from edge.panel.telling import QUIET_SECONDS
 from edge.panel.troubles import SOON_SECONDS, troubles
-from edge.service.panel.network import own_addresses
+from edge.service.panel.network import is_local, network_reader, own_addresses
 from edge.store.residents import ResidentStore
 from edge.store.restore import RestoreWish, restore
 from edge.web.accounts import Role
@@ -46,6 +46,23 @@ def test_the_network_page_tells_facts_and_no_secret(panel):
     assert "AA:BB" in text
     assert "broker.lan:8883: connected" in text
     assert "not yet" in text
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_page_that_answers_on_this_device_alone_hands_no_address_to_phones(panel, tmp_path, language):
+    own_certificate(tmp_path, ["gate"])
+    reader = connected(panel, network=network_reader(tmp_path, "127.0.0.1"))
+    reader.get(f"/language/{language}")
+    local = reader.get("/network").text
+    assert 'class="qr"' not in local
+    assert "[panel] host = &#34;0.0.0.0&#34;" in local
+    open_to_all = connected(panel, network=network_reader(tmp_path, "0.0.0.0")).get("/network").text
+    assert 'class="qr"' in open_to_all
+    assert "[panel] host" not in open_to_all
+    assert [is_local(host) for host in ("localhost", "::1", "127.0.0.2", "192.0.2.7", "::", "gate")] == [
+        *([True] * 3),
+        *([False] * 3),
+    ]
 
 
 def test_a_lost_broker_and_a_door_without_one_are_told_apart(panel):

@@ -26,6 +26,7 @@ from edge.cli.backup import backup as backup_command
 from edge.cli.backup import restore as restore_command
 from edge.domain import Consent
 from edge.errors import StoreError
+from edge.events import Kind
 from edge.runtime.clock import ManualClock
 from edge.service.chores.retention import FaceKeeping
 from edge.store.account_rows import ACCOUNTS_FILE
@@ -36,12 +37,13 @@ from edge.store.journal import SqliteJournal
 from edge.store.keyring import KEYS_FILE
 from edge.store.ledger import LEDGER_FILE, SqliteLedger
 from edge.store.outbox import SqliteOutbox
-from edge.store.reader import JournalReader
+from edge.store.reader import JOURNAL_FILE, JournalReader
 from edge.store.residents import ResidentStore
 from edge.store.restore import RestoreWish, restore
 from edge.store.sealed_file import CHUNK_BYTES, HEADER, Cost, SealedReader, SealedWriter
 from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
 from edge.web.accounts import Accounts, Role
+from tests.present import present
 from tests.store.drafts import draft, filled
 from tests.store.test_residents import ANNA, OTTO, template
 
@@ -654,6 +656,23 @@ def test_a_backup_that_cannot_be_finished_leaves_the_older_one(door, file, tmp_p
 
 def test_every_file_a_door_makes_is_in_the_list():
     assert {"residents.key", PIN_KEY_FILE, "receipt.key", "clock-floor"} <= set(FILES)
+
+
+def test_the_command_is_told_in_the_journal_and_a_journal_that_fails_hinders_no_backup(door, tmp_path):
+    """The checkup asks for a backup while the journal tells of none."""
+    (tmp_path / "words").write_text(WORDS + "\n")
+    words = [str(tmp_path / "f"), "--data", str(door), "--passphrase-file", str(tmp_path / "words")]
+    done = CliRunner().invoke(backup_command, words)
+    assert done.exit_code == 0, done.output
+    with closing(JournalReader(door / JOURNAL_FILE)) as reader:
+        told = present(reader.last())
+        assert (told.kind, told.data["by"]) == (Kind.PANEL_BACKUP, "command line")
+        assert reader.verify() == told.seq
+    with closing(sqlite3.connect(door / JOURNAL_FILE)) as journal, journal:
+        journal.execute("CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(FAIL, 'full'); END")
+    done = CliRunner().invoke(backup_command, words)
+    assert done.exit_code == 0, done.output
+    assert "does not tell of this backup" in done.output
 
 
 CONFIG = """

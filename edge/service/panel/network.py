@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from edge.panel.network import NetworkState
@@ -19,11 +20,21 @@ ELSEWHERE = "192.0.2.1"
 
 
 def network_reader(
-    data: Path, broker: Callable[[], BrokerState | None] = lambda: None
+    data: Path, host: str, broker: Callable[[], BrokerState | None] = lambda: None
 ) -> Callable[[], NetworkState]:
-    """Return what tells the network's state now, for the panel whose certificate is in `data`."""
-    own = data / "panel.crt"
-    return lambda: NetworkState(own_addresses(), fingerprint_of(data), broker(), public_certificate(own))
+    """Return what tells the network's state now, for the panel on `host` whose certificate is in `data`."""
+    own, local = data / "panel.crt", is_local(host)
+    return lambda: NetworkState(
+        own_addresses(), fingerprint_of(data), broker(), public_certificate(own), local
+    )
+
+
+def is_local(host: str) -> bool:
+    """Return whether a page that listens on `host` answers on this device alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def own_addresses() -> tuple[str, ...]:

@@ -200,7 +200,7 @@ class PanelSide:
         from edge.web.tls import public_certificate  # noqa: PLC0415
 
         door, seeing = ties.door, ties.seeing
-        network = network_reader(door.data, lambda: broker_state(ties))
+        network = network_reader(door.data, self._section.host, lambda: broker_state(ties))
         site = self._section.cert_file
 
         def connected() -> NetworkState:
