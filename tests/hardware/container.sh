@@ -43,7 +43,7 @@ place_program() {
   mkdir -p "$library" "$root/opt/facegate/bin"
   cp -r "$repository/edge" "$repository/models" "$library/"
   mkdir -p "$library/tests"
-  cp -r "$repository/tests/relay" "$repository/tests/hardware" "$library/tests/"
+  cp -r "$repository/tests/relay" "$repository/tests/hardware" "$repository/tests/waiting.py" "$library/tests/"
   cp "$repository/tests/relay/stand_in/lgpio.py" "$library/"
   printf '#!/bin/sh\nexport PYTHONPATH=/opt/facegate/lib:%s\nexec %s "$@"\n' "$packages" "$python" > "$root/opt/facegate/bin/python"
   printf '#!/bin/sh\nexport PYTHONPATH=/opt/facegate/lib:%s\nexec %s -c "from edge.cli import main; main()" "$@"\n' \
