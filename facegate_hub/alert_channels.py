@@ -1,4 +1,4 @@
-"""The ways to people outside: a web request signed with a shared secret, and mail; and their settings."""
+"""The channels to people outside: mail, and a web request signed with a shared secret; and their settings."""
 
 from __future__ import annotations
 

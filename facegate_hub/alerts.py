@@ -1,4 +1,4 @@
-"""Tells people outside of alarms: a signed web request and a mail, again and again until somebody took it."""
+"""Sends alarms to people outside by web request and mail; a failed one is repeated until it is accepted."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ class AlertSender(ChannelSender[AlertChannel, Alert]):
     def _note(self, channel: AlertChannel, items: Sequence[Alert], now: float) -> None:
         ids = [alert.id for alert in items]
         with self._engine.begin() as connection:
-            # Each channel notes in a thread of its own: the rows are kept until the commit, else the notes of
-            # one write over those of the other, and it is told twice. SQLite has one writer at a time anyway.
+            # Each channel runs in a thread of its own. Without the row locks (PostgreSQL) one would overwrite
+            # what the other has noted, and an alarm would be sent twice. SQLite has one writer at a time.
             query = sa.select(ALARMS.c.id, ALARMS.c.told).where(ALARMS.c.id.in_(ids)).order_by(ALARMS.c.id)
             for row in connection.execute(query.with_for_update()).all():
                 told = json.dumps({**_told(row.told), channel.name: now})

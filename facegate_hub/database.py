@@ -29,8 +29,8 @@ def open_engine(url: str) -> Engine:
 
     `url` is SQLAlchemy's: `sqlite:////var/lib/facegate/hub.db` or `postgresql+psycopg://...`.
     """
-    # A file does not vanish between two questions, as a server's connection does; asking whether it is there
-    # takes as long as most questions do.
+    # A connection to a server can break between two statements, one to a file cannot; and on SQLite the check
+    # before each use costs as much as most statements.
     engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
@@ -49,7 +49,7 @@ def reading(engine: Engine) -> Connection:
 
 
 def one_at_a_time(connection: Connection, table: sa.Table) -> None:
-    """Keep other writers off a table until the commit; SQLite does so anyway."""
+    """Lock a table against other writers until the commit; with SQLite `BEGIN IMMEDIATE` has done so."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
 
@@ -121,10 +121,10 @@ def _prepare_sqlite(engine: Engine) -> None:
 
 
 def _follow_file(engine: Engine, path: Path) -> None:
-    """Let no connection go on with a file that another one took the place of, or that was moved away.
+    """Stop using a connection whose database file was replaced or moved away.
 
-    What is written to such a file is gone with its last connection, and doors would have been told that their
-    events are stored. A connection to the new file is made instead; while there is none the database fails.
+    What is written to such a file is lost with its last connection, although doors would have been told that
+    their events are stored. Instead a connection to the new file is opened; without one the database fails.
     """
     if str(path) == ":memory:":
         return

@@ -1,6 +1,6 @@
-"""Carries two things from doors' journals into the community's book: codes shown to residents, and services.
+"""Copies two kinds of events from doors' journals to the community's book: shown invitations, and services.
 
-Only what a door has proven to be its own counts: whoever holds the broker lets nobody in by that.
+Only events that a door has signed count: control of the broker alone lets nobody in.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ class DoorNews(LookingThread):
     def _serviced(self, row: Row[Any]) -> bool:
         data = _data(row)
         part, due, at = data.get("part"), data.get("next"), _moment(row.at)
-        # Half a surrogate pair is JSON, and no text: one event must not hold up all that come after it.
+        # JSON may contain half a surrogate pair, which no database stores: one such event must not block
+        # those that follow.
         if not isinstance(part, str) or not part.isprintable() or not _is_second(due) or at is None:
             return False
         return note_service(self._book, row.device, part[:32], (at, due), f"{row.stream}:{row.seq}")

@@ -1,4 +1,4 @@
-"""Signs of tampering or loss in the doors' journals: each once, and never more than people can read."""
+"""Signs of tampering or loss in doors' journals: each is stored once, and their number is bounded."""
 
 from __future__ import annotations
 

@@ -142,8 +142,9 @@ class StreamPosition:
     def begin_proofs(self, done: int) -> None:
         """Take from now on only what the door proves: it sends again whatever it was not told is done."""
         if self.proven_from is None:
-            # `done` is what the door was told and has let go of. Anything of ours beyond it came without
-            # proof and comes again with one; without a hash to compare, the walk begins at whatever follows.
+            # `done` is the number up to which the door was acknowledged and has deleted its events.
+            # Everything stored beyond it came without proof and comes again with one. Its hash is not known,
+            # so the walk does not check the link of the first event after it.
             self.upto, self.hash = (done, None) if done < self.upto else (self.upto, self.hash)
             self.proven_from, self.has_begun = self.upto, True
 
@@ -151,7 +152,7 @@ class StreamPosition:
         """Keep an event unless it is there already; doubt what does not fit."""
         seq, found = row["seq"], row["hash"]
         self.has_news = self.has_news or seq <= self.upto
-        # Deleted here by age: stored again it would come back for good, and pass for new.
+        # It was deleted here for its age: stored again it would count as new, and stay.
         if seq <= self.pruned:
             return
         was, was_proven = self.known.get(seq, (None, False))
@@ -340,7 +341,7 @@ def _take(connection: Connection, places: dict[Key, StreamPosition], found: Sift
             places[batch.key].take(row, is_proven=number < len(proven))
     _correct(connection, places)
     for batch in batches:
-        # What a door was told before lies before what it sends: anything else is made up.
+        # An honest door sends only events after its floor; any other floor is ignored.
         if batch.floor < batch.rows[0]["seq"]:
             places[batch.key].skip_to(batch.floor)
 
@@ -379,7 +380,7 @@ def _advance(connection: Connection, place: StreamPosition) -> None:
     if came:
         place.top = max(last, came[-1][0])
     place.walk(came)
-    # Only if something was stored beyond the gap earlier: read on, a thousand links at a time.
+    # Events stored earlier beyond a gap may now connect: read on, a thousand links at a time.
     while place.upto < last:
         before = place.upto
         place.walk(_links(connection, place, came))

@@ -1,7 +1,7 @@
-"""Looks through stored events for what doors say of their own health: tickets that open and end themselves.
+"""Opens and ends tickets from what doors report about their own health in stored events.
 
-Only what a door reports of its own parts counts. No event of a resident and no alarm is ever read here: a
-silent alarm must not show anywhere.
+Only a door's reports about its own parts are read, never an event of a resident or an alarm: a silent alarm
+must not become visible anywhere.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class FaultWatch(LookingThread):
                         self._note(row.device, kind, row.at, is_faulty=False)
             else:
                 self._note(row.device, row.kind, row.at, is_faulty=_is_faulty(row.kind, row.body))
-        # Doors that were away send later what happened before: a day back is looked at again each time.
+        # A door that was offline sends its events later, so each look goes back a day.
         # Not the later of this and the last one: a clock that went back would leave out what happens now.
         self._since = began - timedelta(days=1)
 

@@ -217,8 +217,7 @@ class IssuedWays:
         with self._engine.begin() as connection:
             ended = _ended(connection, sorted({row.person for row in rows}))
             for row in rows:
-                # Given after the last "end all", and the person is still there; both may have changed since
-                # it was sealed.
+                # It is still valid if the person is in the roster and no "end all" came after it was sealed.
                 if ended.get(row.person) == row.after:
                     orders[row.device, row.nonce].append(_order(row))
                     continue
@@ -258,7 +257,7 @@ class GivenWaysServer(HubClerk):
         if {name, ask.device} != {device} or not is_door(device):
             LOG.warning("%s: ways/ask: proved by %s, for %r", device, name, ask.device[:64])
             return
-        # A recording of a question that was answered would make its nonce wait again.
+        # A replayed question that was answered already would make its nonce wait for an answer again.
         if (device, ask.nonce) in self._heard:
             return
         self._issued.heard(ask, proof.partition(".")[0])

@@ -1,7 +1,7 @@
-"""Rings as the hub itself has heard them, and what became of each: what the guard is shown.
+"""Rings as the hub itself has received them, with their outcome, for the guard.
 
-The community's table of rings is a copy for residents, which their page can write: who took that over could
-hide a ring in it. Here nothing of the page's is read.
+The community's table of rings is a copy that the residents' page can write: whoever takes the page over could
+hide a ring there. So nothing is read from that table here.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class HomeAssistantPart(HubClerk):
 
     def idle(self) -> None:
         """Show what is new or changed, and take away what nobody is to see any more."""
-        # Asked before it begins again: a connection that opens meanwhile has nothing to confirm yet.
+        # Read before `super().idle()`: a connection that opens meanwhile has nothing to confirm yet.
         is_all_confirmed = self.is_all_confirmed
         super().idle()
         if self.link_problem(time.monotonic()) is not None:
@@ -57,8 +57,9 @@ class HomeAssistantPart(HubClerk):
             return
         with reading(self._engine) as connection:
             before = set(connection.execute(sa.select(ANNOUNCED.c.topic)).scalars())
-        # Noted before it is shown, and until the broker has confirmed that it is gone: only what is noted is
-        # taken away, also by a hub that starts later. A topic left at the broker would stay there for good.
+        # Stored before it is published, and until the broker has confirmed its removal: a hub removes only
+        # topics that are stored here, and a retained topic that nobody knows would stay at the broker
+        # forever.
         fresh = [{"topic": topic} for topic in wanted if topic not in before]
         gone = sorted(before - set(wanted))
         over = [topic for topic in gone if self._shown.get(topic) == b""] if is_all_confirmed else []

@@ -161,8 +161,8 @@ class Inbox:
         self, inbox: InboxKind, item_id: int, states: tuple[InboxState, ...], values: dict[str, Any]
     ) -> None:
         table = _table(inbox)
-        # The states stand in the update itself: of two desks that press at once one gets the item, and the
-        # other is told who has it.
+        # The update itself checks the state: of two clerks who act at once one gets the item, and the other
+        # is told who has it.
         mine = (table.c.id == item_id, _state(table).in_(states))
         with self._engine.begin() as connection:
             if connection.execute(sa.update(table).where(*mine).values(**values)).rowcount:

@@ -1,4 +1,4 @@
-"""A thread that looks again and again whether there is something to do."""
+"""A thread that checks at a fixed interval whether there is something to do."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Sends notices on by mail and as signed web requests, behind which gateways of chats and messages stand.
+"""Sends notices by mail and as signed web requests, for example to the gateway of a chat program.
 
-The same ways out as those of alarms (`alert_channels`), with settings of their own: `hub/notices.toml`. What
-was sent is noted; what was not taken is tried again until the notice ends. Nobody is told who reads what.
+It uses the channels of alarms (`alert_channels`) with its own settings, `hub/notices.toml`. What was sent is
+stored; what was not accepted is repeated until the notice ends. Nobody learns who reads what.
 """
 
 from __future__ import annotations

@@ -112,8 +112,8 @@ class Orders:
         for request_id, one in waiting.items():
             try:
                 status, text = outcome(self._engine, request_id)
-                # Taken up by no hub, or by one that has stopped since. An order that was given is not touched
-                # by this: `withdraw` moves only what has not left.
+                # No hub has taken it up, or the hub has stopped since. `withdraw` ends only requests of which
+                # nothing has left, so an order that was sent is not affected.
                 if status in OPEN and waited > HUB_SECONDS + (NONCE_SECONDS if status != "asked" else 0):
                     self._withdraw(request_id, NO_HUB)
                 if status not in OPEN:

@@ -155,9 +155,9 @@ class PostOffice(HubClerk):
         self._greets_all |= self._list.look()
         if self._greets_all:
             self._greet.update(known_doors(self._engine))
-            # Only now: where the database fails, all are to be greeted at the next look.
+            # Cleared only after the read: if the database fails, all are greeted at the next look.
             self._greets_all = False
-            # A newer list goes to all at once, whoever was greeted just now.
+            # A newer list goes to every door at once, also to those that were greeted a moment ago.
             self._greeted.clear()
         self._say_hello()
         if (rev := self._roster.rev()) != self._rev:

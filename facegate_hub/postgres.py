@@ -50,7 +50,8 @@ def make_patient(engine: Engine) -> None:
                 return super().wait(gen, interval, timeout or self.answer_seconds)
             except psycopg.OperationalError:
                 if self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
-                    self.pgconn.finish()  # its answer may still come, and would be taken for another one
+                    # The late answer would be taken for that of the next statement.
+                    self.pgconn.finish()
                 raise
 
     @sa.event.listens_for(engine, "do_connect")

@@ -148,7 +148,8 @@ def _part(what: sa.Select[Any], wanted: EventFilter, count: int, then: Place | N
 
 
 def _after(query: sa.Select[Any], wanted: EventFilter, then: Place | None) -> sa.Select[Any]:
-    # PostgreSQL begins at `then` and nowhere else: beyond `until` it would read all that lies between.
+    # PostgreSQL starts reading the index at `then`; if that lies after `until`, it would read everything
+    # between.
     if then is not None and (wanted.until is None or then[0] < wanted.until):
         # The first column alone as well: SQLite finds its place in the index by that.
         query = query.where(EVENTS.c.at <= then[0], sa.tuple_(*ORDER) < sa.tuple_(*then))
@@ -202,7 +203,7 @@ class News:
             seen = self._seen.get((device, stream), 0)
             if upto > seen:
                 found += self._between(device, stream, seen, upto)
-        # Not while a stream has more than a page to tell: the next look would begin after what is left of it.
+        # Not while a stream has more than a page of news: the next look would skip the rest of it.
         if all(self._seen.get(key) == upto for key, upto in uptos.items()):
             self._moved_at = max(self._moved_at, moved_at)
         return sorted(found, key=lambda event: (event.at or "", event.device, event.seq))

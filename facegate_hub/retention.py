@@ -82,7 +82,7 @@ class HubRetention:
             keep = connection.execute(young.order_by(EVENTS.c.seq).limit(1)).scalar()
         if first is None:
             return 0
-        # Never beyond the first gap: the door still sends what fills it, and the chain is checked across it.
+        # Never beyond the first gap: the door still sends the missing events, and the chain is checked there.
         end, count = min(upto, keep - 1 if keep is not None else upto), 0
         while not self._ended.is_set() and (cut := self._next_cut(mine, end)) is not None:
             count += self._cut(device, stream, cut)

@@ -178,8 +178,8 @@ class RingBridge(LookingThread):
     def _decide(self, answered: Any) -> None:
         """Let the first answer to a ring count: nothing is opened after a no, or twice."""
         opens = answered.state == RingState.WISHED.value
-        # Claimed before the signer is asked: of two hubs and two residents one answer wins, and a hub that
-        # dies after this has opened nothing; the ring is then told as failed.
+        # Claimed before the signer is asked: with two hubs or two residents one answer wins. A hub that dies
+        # after this has opened nothing, and the ring is reported as failed.
         if not self._claim(answered.id, "open" if opens else "no"):
             if opens and (was := self._what_was(answered.id)):
                 self._tell(answered.id, *was)

@@ -257,7 +257,7 @@ class RosterLog:
         body = Confirmation(device, state, question.nonce or "", doors).encode()
         return [("sync/confirmed", self._sign(body, CONFIRMED), False)]
 
-    # Hundreds of doors ask for the same thing at once: each is signed for its door, but read once.
+    # Hundreds of doors ask for the same content at once: it is read once, and signed for each door.
 
     def _delta(self, moment: RosterPosition, device: str, start: int, reads: bool) -> Messages:  # noqa: FBT001
         state = moment.state_for(reads_faces=reads)

@@ -1,4 +1,4 @@
-"""Sends to channels outside what each of them was not sent yet, again and again until it took it."""
+"""Sends each channel what it has not accepted yet, and repeats failed attempts with growing pauses."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def door_words(connection: Connection, ended: Mapping[str, Iterable[str]]) -> di
     for door, ids in ended.items():
         row, told = doors.get(door), sets.get(door)
         confirmed: set[str] = set()
-        # The list is the newest one: a door that has confirmed an older one may lack what is new in it.
+        # Only the newest list counts: a door that confirmed an older one may lack the passes added since.
         if row is not None and told is not None and _confirmed_rev(row.state) == told.rev:
             confirmed = {one.id for one in PassEnds.parse(told.body.encode()).ended}
         is_there = row is not None and row.avail == "online"

@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them: nothing is left behind by a parent that was killed."""
+"""Ends a process when the one that started it has ended, even if that one was killed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ attached_option = click.option(
 
 
 def is_left_alone(attached: int | None) -> bool:
-    """Return whether the process that this one is attached to has ended; None: it is to none."""
+    """Return whether the process that this one is attached to has ended; None: it is attached to none."""
+    # The kernel gives the children of a process that has ended to another parent.
     return attached not in {None, os.getppid()}
 
 

@@ -10,6 +10,7 @@ import click
 
 from edge.errors import SyncError
 from edge.runtime.json_lines import json_line
+from edge.wire.shapes import printable
 from facegate_hub.cli.options import json_option
 from facegate_hub.staff import Staff
 
@@ -33,6 +34,7 @@ def audit(place: tuple[Path, str], last: int, as_json: bool) -> None:
             click.echo(json_line(one))
             continue
         at = datetime.fromtimestamp(one.at, UTC).isoformat(timespec="seconds")
-        click.echo(f"{one.seq:6} {at} {one.by:20} {one.what:12} {one.about} {one.hash[:16]}")
+        # JSON escapes only the control characters below 0x20; the others steer terminals as well.
+        click.echo(f"{one.seq:6} {at} {one.by:20} {one.what:12} {printable(one.about)} {one.hash[:16]}")
     if broken is not None:
         raise SyncError(f"the chain is broken at record {broken}: one was changed or taken out")

@@ -122,7 +122,7 @@ class Stepping:
             raise CommunityRefused(message(f"community.missing.{min(missing)}"))
         if len(given.get("text", "")) > MOST_TEXT:
             raise CommunityRefused(message("community.refused.text", most=MOST_TEXT))
-        # Whoever may read the ticket reads its steps, too.
+        # Everybody who may read the ticket also reads its steps.
         if self._ticket.audience is not Audience.PRIVATE:
             require_no_debtor(given.get("text", ""))
         for name, kind in (("why", WaitWhy), ("cause", Cause), ("reason", DeclineReason)):

@@ -1,13 +1,17 @@
 """Who asked for what: noted with the deed, chained, and kept when all else is forgotten."""
 
 import json
+from contextlib import closing
 
 import pytest
+from click.testing import CliRunner
 
+from edge.cli import app
 from edge.errors import SyncError
 from edge.site.provision import Site
 from edge.wire.commands import CommandType
 from facegate_hub.signer.audit import first_broken, note_wish, read_wishes
+from facegate_hub.signer.rights import Permission
 from facegate_hub.signer.tables import open_memory
 from facegate_hub.staff import Staff
 from facegate_hub.tables import open_tables
@@ -81,3 +85,14 @@ def test_all_that_staff_do_is_noted_and_survives_forgetting(tmp_path):
     ]
     desk.close()
     engine.dispose()
+
+
+def test_the_command_that_shows_the_audit_steers_no_terminal(tmp_path):
+    """JSON lets the control characters from 0x80 on stand as they are."""
+    site = tmp_path / "site"
+    Site.create(site, "Hill House", "127.0.0.1", 8883)
+    with closing(Staff(site, f"sqlite:///{tmp_path}/hub.db")) as desk:
+        desk.signer.permit(Permission.EXPORT, {"why": "\x9b2K gone"})
+    result = CliRunner().invoke(app, ["hub", "--site", str(site), "audit"])
+    assert "?2K gone" in result.output
+    assert "\x9b" not in result.output
