@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -38,6 +38,9 @@ from edge.store.sealer import file_key
 from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
 from tests.test_controller import Sees, Wire, grant, written
 from tests.waiting import PATIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PRIVATE = bytes(range(32))
 PUBLIC = "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
@@ -322,6 +325,29 @@ def test_a_lock_down_commanded_during_another_mode_outlives_a_restart(begin):
     until.other.join(PATIENCE)
     assert site.rules.policy.modes.mode(site.clock.now()) is Mode.LOCKED_DOWN
     assert begin().rules.policy.modes.mode(site.clock.now()) is Mode.LOCKED_DOWN
+
+
+class Watching(datetime):
+    """The end of a mode during whose writing the door goes on."""
+
+    ticks: Callable[[], object]
+    went_on = False
+
+    def isoformat(self, *args: Any, **kwargs: Any) -> str:
+        beside = threading.Thread(target=self.ticks, daemon=True)
+        beside.start()
+        beside.join(5)
+        self.went_on = not beside.is_alive()
+        return super().isoformat(*args, **kwargs)
+
+
+def test_a_door_goes_on_while_a_mode_is_written_to_a_slow_card(begin):
+    """The same thread keeps a held door unlocked."""
+    site = begin()
+    until = Watching(2030, 1, 1, tzinfo=UTC)
+    until.ticks = site.rules.tick
+    site.rules.set_mode(ModeState(Mode.UNLOCKED, until, by="caretaker"))
+    assert until.went_on
 
 
 def test_a_mode_file_that_cannot_be_read_is_no_reason_to_stay_down(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -117,9 +118,12 @@ class DoorRules:
         self._signed_time: datetime | None = None
         self._is_clock_right = False
         self._mode_file = ModeFile(data / MODE_FILE)
-        # One command at a time, so that mode, file and journal agree on which one was the last. Else a slow
-        # card could have an older mode written over a lock-down, or one that was read late take its place.
-        self._commanding = threading.RLock()
+        # A command counts at once, whatever the card does. Then file and journal get the commands in their
+        # order, from whichever thread holds `_writing`: else a slow card could have an older mode written
+        # over a lock-down.
+        self._ordering, self._writing = threading.Lock(), threading.RLock()
+        self._unwritten: deque[tuple[ModeState, bool]] = deque()
+        self._commands = 0
         kept = self._mode_file.load()
         if kept is not None:
             self.policy.modes.set(kept)
@@ -153,16 +157,20 @@ class DoorRules:
 
     def set_mode(self, state: ModeState | None) -> None:
         """Command a mode, or None for the usual one. The caller has checked that this person may do so."""
-        with self._commanding:
-            if state is None:
-                self.policy.modes.resume()
-            else:
-                self.policy.modes.set(state)
-            now = self.policy.modes.state
-            self._mode_file.save(now)
-            until = now.until.isoformat() if now.until else None
-            by = now.by if state else "resumed"
-            self._note(Kind.DOOR_MODE, {"mode": str(now.mode), "by": by, "until": until})
+        modes = self.policy.modes
+        with self._ordering:
+            modes.resume() if state is None else modes.set(state)
+            self._commands += 1
+            self._unwritten.append((modes.state, state is None))
+        with self._writing:
+            while self._unwritten:
+                self._write_mode(*self._unwritten.popleft())
+
+    def _write_mode(self, now: ModeState, is_resumed: bool) -> None:  # noqa: FBT001 - a plain answer
+        self._mode_file.save(now)
+        until = now.until.isoformat() if now.until else None
+        by = "resumed" if is_resumed else now.by
+        self._note(Kind.DOOR_MODE, {"mode": str(now.mode), "by": by, "until": until})
 
     def tick(self) -> bool:
         """Look at the clock; return whether the mode holds the door unlocked now."""
@@ -211,14 +219,25 @@ class DoorRules:
         return book.calendar, usual, book.passback, book.lockout
 
     def _look_at_card(self) -> None:
-        with self._commanding:
-            late = self._mode_file.retry()
-            if late is not None:
-                self.policy.modes.set(late)
+        # Never waits for a command that is being written: this thread also keeps a held door unlocked, whose
+        # opening ends after `edge.service.hardware.HOLD_SECONDS`.
+        if self._writing.acquire(blocking=False):
+            try:
+                self._take_late_mode()
+            finally:
+                self._writing.release()
         for kept in (self._mode_file, self.credentials):
             if self._is_begun and kept.news is not None:
                 news, kept.news = kept.news, None
                 self._note(Kind.HEALTH_EDITED, dict(news))
+
+    def _take_late_mode(self) -> None:
+        commands = self._commands
+        late = self._mode_file.retry()
+        with self._ordering:
+            # What was read late is older than a command that came while it was being read.
+            if late is not None and self._commands == commands:
+                self.policy.modes.set(late)
 
     def _look_at_clock(self, now: datetime) -> None:
         self._time.checkpoint()
