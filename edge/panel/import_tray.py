@@ -32,6 +32,7 @@ class ImportTray:
         name = secrets.token_urlsafe(12)
         with self._lock:
             self._waiting[name] = (self.clock.monotonic(), user, people)
+            # A list may hold 20,000 people: a small board has room for few of them.
             while len(self._waiting) > MOST_WAITING:
                 self._waiting.popitem(last=False)
         return name

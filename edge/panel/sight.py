@@ -71,6 +71,7 @@ class FaceOverlay:
         """Return the faces of this frame or of one shown just before, best first."""
         now = self._clock.monotonic()
         with self._lock:
+            # One detection for all viewers, however many there are.
             if now - self._looked_at >= LOOK_SECONDS:
                 self._looked_at = now
                 self._faces = tuple(self._seen(frame, face) for face in self._detector.detect(frame.image))

@@ -67,6 +67,7 @@ class _Limited:
 
     async def receive(self) -> Message:
         message = await self._receive()
+        # Content-Length was checked before; this holds when the body is longer than it says.
         self._seen += len(message.get("body", b""))
         if self._seen > MOST_BODY_BYTES:
             return {"type": "http.disconnect"}

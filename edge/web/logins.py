@@ -95,5 +95,6 @@ def _punish(record: _Record, now: float) -> None:
     record.failures += 1
     record.last = now
     if record.failures >= FREE_TRIES:
+        # At most 30: beyond the longest wait a larger power only costs time, and in the end overflows.
         doubled = min(record.failures - FREE_TRIES, 30)
         record.blocked_until = now + min(FIRST_WAIT_SECONDS * 2**doubled, LONGEST_WAIT_SECONDS)

@@ -63,7 +63,7 @@ class Hours:
         if self._offset(since) == self._offset(last):
             yield since, until
             return
-        # The second in which the offset changes, found by halving.
+        # The second in which the offset changes, found by halving: `zoneinfo` has no call that returns it.
         low, high = since, last
         while high - low > 1:
             middle = (low + high) // 2

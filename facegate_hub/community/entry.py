@@ -103,6 +103,7 @@ class Invitations:
             if (
                 home is None
                 or until <= writing.at
+                # Withdrawn after the door had shown it, and before the hub heard of it.
                 or _withdrawn_at(connection, home[0]) >= made_at
                 or connection.execute(known).first() is not None
                 or connection.execute(alive).scalar_one() >= MOST_OPEN

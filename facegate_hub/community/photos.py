@@ -27,6 +27,7 @@ def clean_photo(data: bytes) -> bytes:
         image = decode_image(data)
     except FrameRefused as error:
         raise CommunityRefused(message("community.refused.photo")) from error
+    # Encoding the decoded pixels again drops EXIF data (place, time, camera) and anything hidden in the file.
     scale = LONGEST_SIDE / max(image.shape[:2])
     if scale < 1.0:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

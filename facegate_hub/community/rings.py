@@ -78,6 +78,7 @@ class Rings:
         mine = (RINGS.c.id == ring, RINGS.c.flat.in_(list(flats)))
         is_open = (RINGS.c.state == RingState.RINGING.value, RINGS.c.rang_at > now - RING_SECONDS)
         answered = {"state": state.value, "answered_by": person, "answered_at": now}
+        # The state is checked by the update itself: of two phones in a flat the first answer counts.
         with self._book.engine.begin() as connection:
             if connection.execute(sa.update(RINGS).where(*mine, *is_open).values(**answered)).rowcount != 1:
                 raise CommunityRefused(message("community.refused.ring_over"))

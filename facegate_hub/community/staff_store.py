@@ -298,6 +298,8 @@ def _take_over(store: StaffStore, folder: Path, before: Path) -> None:
             count = writing.connection.execute(sa.select(sa.func.count()).select_from(ACCOUNTS)).scalar_one()
         mark(writing.connection, TAKEN_OVER, writing.at)
         writing.tell(SYSTEM, TAKEN_OVER, "account", accounts=count)
+    # Only after the commit above: a process that is killed in between has the old rows twice, never not at
+    # all.
     with book.engine.begin() as connection:
         connection.execute(sa.delete(SECRETS))
         # The staff's copy counts from now on: nothing that opens the console stays where the page can write.

@@ -229,6 +229,7 @@ def note_doors(book: Book, words: Mapping[tuple[str, str], DoorWord]) -> None:
         connection.execute(
             sa.delete(PASS_DOORS).where(PASS_DOORS.c.at < now - (AHEAD_DAYS + KEEP_DAYS) * DAY)
         )
+        # Insert, then update only other words: a door that has confirmed is never called waiting again.
         insert_missing(connection, PASS_DOORS, rows)
         for row in rows:
             mine = (PASS_DOORS.c.pass_id == row["pass_id"], PASS_DOORS.c.door == row["door"])

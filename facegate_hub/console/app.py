@@ -119,6 +119,7 @@ def make_console(store: StaffStore, terms: Terms, url: str, doors: DoorsDesk | N
     gatehouse = _with(Right.VISITORS, stays_on=True)  # who rings is seen there all through a shift
     moving, desk = MovingPages(doors), _with(Right.PEOPLE)
     listed = () if doors is None else (("/people/roster", BOTH, desk, RosterMovePages(doors).move),)
+    # Fixed paths before those with a variable: `/people/{person}` would match `/people/new` as well.
     pages = (
         *listed,
         ("/people/new", BOTH, desk, moving.new),

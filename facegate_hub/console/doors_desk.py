@@ -89,6 +89,7 @@ class DoorsDesk:
             if (before := self._tokens.pop(session, None)) is not None:
                 self._left.append(before)
             self._tokens[session] = token
+            # The oldest session goes first; its holder says again who they are.
             while len(self._tokens) > MOST_SESSIONS:
                 self._left.append(self._tokens.popitem(last=False)[1])
         self._tell_left()

@@ -26,6 +26,7 @@ def accounts(ask: PageAsk) -> Response:
             ask.office.sessions_ended()
             return ask.to("/accounts")
         duty = chosen(Duty, ask.form.get("duty", ""), Duty.DESK)
+        # Shown in the answer to the form, without a redirect: the code is stored nowhere, only its digest.
         fresh = (name, kept.make(mine, name, duty))
         ask.office.sessions_ended()
     side = MAKERS[mine.duty]

@@ -23,6 +23,8 @@ def flats(ask: PageAsk) -> Response:
         return _page(ask, there)
     text = ask.form.get("flats", "")
     fresh, bad = new_flats(there, text)
+    # The page sends the whole list back, and it is read again: flats that somebody else has made meanwhile
+    # are not among `fresh` any more.
     if "sure" not in ask.form or bad or not fresh:
         told = "" if bad or fresh else ask.say("flats_none_new")
         return _page(ask, there, text, [one for one, _, _ in fresh], bad, told)

@@ -59,6 +59,7 @@ def invite(ask: PageAsk) -> Response:
     kind = chosen(TieKind, ask.form.get("kind", ""), TieKind.OWNER)
     identity = ask.form.get("person") or None
     made = ask.office.invitations.invite_flats(ask.asker.doer, _flats(ask), kind, identity)
+    # The code stands behind the #: browsers do not send that part, so no server or proxy logs it.
     slips = [(flat, code, qr_picture(f"{ask.office.url}/enter#{code}")) for flat, code in made]
     return ask.page("invitations.html", slips=slips, url=f"{ask.office.url}/enter")
 

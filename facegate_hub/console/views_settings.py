@@ -65,6 +65,7 @@ class SettingPages:
         """Have the signer asked for what the form wants; what is empty is as the door's own file has it."""
         door = self._door(ask)
         view = self._desk.looking.configuration(door.id)
+        # The form was made from another revision: storing it would undo what somebody else has set since.
         if ask.form.get("rev") != str(view.rev):
             raise CommunityRefused(message("community.refused.settings_changed"))
         given = {line.key: ask.form.get(line.key, "").strip() for line in _lines(ask, view)}

@@ -61,6 +61,7 @@ class WayPages:
             raise CommunityRefused(error.message) from error
         if (refused := self._give(ask, person, {"number": number, "pin": pin})) is not None:
             return refused
+        # The PIN itself is shown from this request: what is stored of it only its doors can open.
         newest = self._desk.looking.ways.of(person.id)[0]
         is_asked = ASKED in {status for status, _ in newest.doors.values()}
         return ask.page("pin_given.html", person=person, number=number, pin=pin, is_asked=is_asked)

@@ -76,7 +76,7 @@ class SignerChild:
             elif self._process is None or ended is not None or time.monotonic() > deadline:
                 self.stop()
                 raise ConfigError("the signer did not start; see the lines above")
-            time.sleep(0.05)
+            time.sleep(0.05)  # a socket that is not there yet cannot be waited for in any other way
 
     def _watch(self) -> None:
         while self._process is not None and not self._ended.wait(LOOK_SECONDS):

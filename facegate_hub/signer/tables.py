@@ -168,6 +168,7 @@ AUDIT = sa.Table(
 
 def open_memory(folder: Path) -> Engine:
     """Return the signer's database in its folder, made (mode 0600) if need be. Raises `StoreError`."""
-    with suppress(OSError):  # what is wrong with the folder is said below
+    # Before SQLite makes it with the rights of the umask; what is wrong with the folder is said below.
+    with suppress(OSError):
         (folder / FILE).touch(mode=0o600)
     return open_tables(f"sqlite:///{(folder / FILE).absolute()}", SIGNED)

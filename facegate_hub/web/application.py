@@ -53,6 +53,7 @@ def make_application(office: WebOffice, pages: Sequence[PageRow]) -> Starlette:
         return await nowhere(request)
 
     async def not_in_this_way(request: Request, _: Exception) -> Response:
+        # As above: `view` would read a POST's form and refuse it for its token before it says 405.
         request.scope["method"] = "GET"
         return await other_way(request)
 

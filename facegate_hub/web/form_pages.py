@@ -51,6 +51,7 @@ class FormPages:
         return None if filled is None else ask.keep(HTMLResponse(filled, status))
 
     def _made_anew(self, ask: PageAsk) -> Response | None:
+        # Our pages send `Referrer-Policy: same-origin`, so the header names the page that holds the form.
         place = urlsplit(ask.request.headers.get("referer", ""))
         if place.scheme != "https" or place.netloc != ask.host:
             return None

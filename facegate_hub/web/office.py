@@ -124,6 +124,8 @@ class WebOffice:
             door_names=partial(called_doors, book),
             logins=LoginGuard(book.clock),
             refusals=RefusalLog(book.clock, _log_refusal),
+            # With the cookie's name: page and console share the book's secret, and a form's token of one must
+            # not be valid at the other.
             secret=hashlib.sha256(cookie.encode() + book.secret).digest(),
         )
 
