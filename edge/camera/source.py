@@ -122,7 +122,7 @@ def _opener(spec: CameraSpec, clock: Clock) -> Callable[[], Camera]:
     address = Address.parse(source)
     if address is not None and address.scheme in RTSP:
         return partial(OpenCvCamera, name, rtsp_connector(address.sent()), clock, stamps=Stamps())
-    if source.isdecimal() or _is_device(source):
+    if is_device(source):
         device = int(source) if source.isdecimal() else source
         return partial(OpenCvCamera, name, v4l2_connector(device, size, spec.fps), clock, stamps=Stamps())
     if match := _PICAMERA.fullmatch(source):
@@ -131,9 +131,11 @@ def _opener(spec: CameraSpec, clock: Clock) -> Callable[[], Camera]:
     return partial(Playback, partial(open_recording, Path(source)), clock, loop=spec.loop)
 
 
-def _is_device(source: str) -> bool:
-    """Return whether a path means a device, also while it is unplugged; /dev/shm holds plain files."""
-    return source.startswith("/dev/") and not Path(source).is_file()
+def is_device(source: str) -> bool:
+    """Return whether a number or a path means a USB camera, also while it is unplugged."""
+    # /dev/shm is a disk in memory: what lies there, or is missing there, is a recording.
+    is_there = source.startswith("/dev/") and not source.startswith("/dev/shm/")  # noqa: S108
+    return source.isdecimal() or (is_there and not Path(source).is_file())
 
 
 def open_camera(spec: CameraSpec, clock: Clock) -> Camera:

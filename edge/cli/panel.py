@@ -28,10 +28,10 @@ def _zone(_context: click.Context, _option: click.Parameter, name: str) -> ZoneI
 
 def _camera(_context: click.Context, _option: click.Parameter, source: str) -> str:
     """Refuse a recording that is not there; a camera may be plugged in later, so say so and go on."""
-    from edge.camera.source import missing_path
+    from edge.camera.source import is_device, missing_path
 
     path = missing_path(source)
-    if path is not None and not path.is_relative_to("/dev"):
+    if path is not None and not is_device(source):
         known = "0, /dev/video0, rtsp://... or picamera"
         raise click.BadParameter(f"{source}: no such file, and no camera: {known}")
     if path is not None:

@@ -9,7 +9,7 @@ import pytest
 
 from edge.camera.file import VideoFile
 from edge.camera.playback import Playback
-from edge.camera.source import CameraSpec, check_source, missing_path, open_camera
+from edge.camera.source import CameraSpec, check_source, is_device, missing_path, open_camera
 from edge.errors import CameraLost, ConfigError
 from edge.runtime.clock import ManualClock
 from tests.camera.scenes import write_clip
@@ -39,6 +39,12 @@ def test_a_recording_or_device_that_is_not_there_is_known_before_it_is_opened(cl
     assert [missing_path(name) for name in ("rtsp://10.0.0.8/cam", "picamera:1", str(clip))] == [None] * 3
     assert missing_path("97") == missing_path("/dev/video97") == Path("/dev/video97")
     assert missing_path("missing.mp4") == Path("missing.mp4")
+    assert is_device("97")
+    assert is_device("/dev/video97")
+    assert is_device("/dev/v4l/by-id/usb-none")
+    # A disk in memory, not a device: where tests and the demo keep what they make.
+    assert not is_device("/dev/shm/missing.mp4")
+    assert not is_device("missing.mp4")
     with pytest.raises(ConfigError, match="write rtsp://"):
         missing_path("192.0.2.7")
 
