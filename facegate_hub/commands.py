@@ -80,11 +80,12 @@ class Commander(HubClerk):
         pending = {one.id: one for one in requests if one.status in PENDING}
         self._challenges = {key: one for key, one in self._challenges.items() if one.id in pending}
         now, link = self._now(), self.link_problem(time.monotonic())
-        if late := [one for one in pending.values() if one.asked_at < now - NONCE_SECONDS]:
+        # On both sides of now: after the clock went back, nobody knows how long a request has waited.
+        fresh = [one for one in pending.values() if abs(now - one.asked_at) <= NONCE_SECONDS]
+        if late := [one for one in pending.values() if one not in fresh]:
             self._fail(late, link)
         if len(requests) > len(pending):
-            self._requests.give_up(now - ANSWER_SECONDS, UNKNOWN)
-        fresh = [one for one in pending.values() if one.asked_at >= now - NONCE_SECONDS]
+            self._requests.give_up(now - ANSWER_SECONDS, now + ANSWER_SECONDS, UNKNOWN)
         if link is None:
             self._take_up(fresh)
 

@@ -123,9 +123,10 @@ class Requests:
         found = {"status": status, "answer": printable(text[:500]), "data": json.dumps(data)}
         _move(self._engine, [request_id], ("given", "unknown"), device=device, **found)
 
-    def give_up(self, before: float, text: str) -> None:
-        """Say of orders given before that moment that nobody knows what came of them."""
-        late = (REQUESTS.c.status == "given", sa.func.coalesce(REQUESTS.c.given_at, 0.0) < before)
+    def give_up(self, since: float, until: float, text: str) -> None:
+        """Say of orders that were given before or after this time that nobody knows what came of them."""
+        is_recent = sa.func.coalesce(REQUESTS.c.given_at, 0.0).between(since, until)
+        late = (REQUESTS.c.status == "given", ~is_recent)
         with self._engine.begin() as connection:
             connection.execute(sa.update(REQUESTS).where(*late).values(status="unknown", answer=text))
 

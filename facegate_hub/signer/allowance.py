@@ -47,9 +47,8 @@ class AuditAllowance:
         key, now = (principal.name, is_command), self._now()
         with self._lock:
             began, used = self._used.get(key, (now, 0))
-            if (
-                not 0.0 <= now - began < HOUR
-            ):  # also after the clock went back: nobody waits until it is there
+            # Also after the clock went back: nobody waits until it is there again.
+            if not 0.0 <= now - began < HOUR:
                 began, used = now, 0
             if used + count > most:
                 raise NotPermitted(message("signer.too_much", name=principal.name))

@@ -393,9 +393,10 @@ class SigningDesk:
 
     def _granted(self, permit_id: str) -> Any:
         """Return a command that was granted a moment ago and is not signed yet."""
-        fresh = (PERMITS.c.id == permit_id, PERMITS.c.asked_at > self._now() - PERMIT_SECONDS)
+        # On both sides of now: after the clock went back, nobody knows how long a command has waited.
+        recent = PERMITS.c.asked_at.between(self._now() - PERMIT_SECONDS, self._now() + PERMIT_SECONDS)
         with reading(self.engine) as connection:
-            row = connection.execute(sa.select(PERMITS).where(*fresh)).first()
+            row = connection.execute(sa.select(PERMITS).where(PERMITS.c.id == permit_id, recent)).first()
         if row is None:
             raise NotPermitted(message("signer.not_granted"))
         return row
@@ -422,7 +423,7 @@ class SigningDesk:
     def note_refusal(self, by: str, about: dict[str, Any]) -> None:
         """Note that somebody was refused; of one who always is, a few in a minute, and then a count."""
         now, (began, count) = self._now(), self._refusals.get(by, (0.0, 0))
-        if now - began >= 60.0:
+        if not 0.0 <= now - began < 60.0:
             about = about | ({"more": count - MOST_REFUSALS} if count > MOST_REFUSALS else {})
             began, count = now, 0
             if len(self._refusals) > MOST_REFUSED:

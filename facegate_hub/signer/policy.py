@@ -130,8 +130,7 @@ class Policy:
         patience = AGREED_SECONDS if about else SECOND_VOICE_SECONDS
         mine = (FIRST_VOICES.c.door == door, FIRST_VOICES.c.kind == kind)
         # Each kind has its own deadline: the two minutes of a command must not end what may wait for a day.
-        late = FIRST_VOICES.c.at < self._now() - patience
-        connection.execute(sa.delete(FIRST_VOICES).where(*mine, late))
+        connection.execute(sa.delete(FIRST_VOICES).where(*mine, self._is_over(patience)))
         other = sa.select(FIRST_VOICES.c.principal).where(*mine, FIRST_VOICES.c.principal != principal.name)
         if principal.kind == PROGRAM:
             programs = sa.select(PRINCIPALS.c.name).where(PRINCIPALS.c.kind == PROGRAM)
@@ -145,8 +144,16 @@ class Policy:
 
         Not at every question: a thousand PINs in one wish would look through all that waits a thousand times.
         """
-        over = FIRST_VOICES.c.at < self._now() - AGREED_SECONDS
-        connection.execute(sa.delete(FIRST_VOICES).where(over))
+        connection.execute(sa.delete(FIRST_VOICES).where(self._is_over(AGREED_SECONDS)))
+
+    def _is_over(self, patience: float) -> sa.ColumnElement[bool]:
+        """Return which voices are followed by nobody any more.
+
+        Also those that lie ahead by more than the wait, from before the clock went back: they would count
+        until it is there again.
+        """
+        now = self._now()
+        return ~FIRST_VOICES.c.at.between(now - patience, now + patience)
 
     def rules(self) -> dict[str, str]:
         """Return what holds for the whole site, by name."""

@@ -299,10 +299,10 @@ class Principals:
         now, mine = self._now(), SESSIONS.c.token == shown
         with reading(self._engine) as connection:
             row = connection.execute(sa.select(SESSIONS).where(mine)).first()
-        if row is None or now >= row.until or now - row.seen_at >= IDLE_SECONDS:
+        if row is None or now >= row.until or abs(now - row.seen_at) >= IDLE_SECONDS:
             return None
         # At most every ten seconds: otherwise each call would wait for a write to the disk.
-        if now - row.seen_at > 10.0:
+        if abs(now - row.seen_at) > 10.0:
             with self._engine.begin() as connection:
                 connection.execute(sa.update(SESSIONS).where(mine).values(seen_at=now))
         name: str = row.principal

@@ -17,13 +17,17 @@ from facegate_hub.community.schema import PASSES, TICKETS
 from facegate_hub.community.tickets import Report
 from facegate_hub.community.visits import VisitKind, VisitorPasses, VisitWish
 from facegate_hub.sending import FIRST_RETRY_SECONDS, ChannelSender
+from facegate_hub.requests import outcome
 from facegate_hub.signed_passes import SignedPasses
+from facegate_hub.signer.audit import read_wishes
+from facegate_hub.signer.desk import MOST_REFUSALS
 from facegate_hub.signer.principals import MOST_FAILURES
 from facegate_hub.signer.rights import NotPermitted
 from facegate_hub.signer.tables import PRINCIPALS
-from facegate_hub.tables import open_tables
+from facegate_hub.signer.wishes import MOST_WAITING
+from facegate_hub.tables import REQUESTS, open_tables
 from tests.community.compound import new_compound
-from tests.hub.test_signer import Place
+from tests.hub.test_signer import Place, Silent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,3 +130,69 @@ def test_passes_signed_in_the_future_stop_no_pass_of_now(tmp_path):
     terms = new_compound(tmp_path).terms
     assert signed.breach("5-101-1", terms, now) != "today"
     engine.dispose()
+
+
+def test_refusals_are_noted_although_the_last_ones_are_of_the_future(tmp_path):
+    """Nobody's refusals were in the audit until the clock was there again."""
+    place = Place(tmp_path)
+    clerk = place.person("anna", "desk", doors="back")
+    place.seconds += YEAR
+    for _ in range(MOST_REFUSALS):
+        assert clerk.ask(["front"], CommandType.UNLOCK)[0].refused
+    place.seconds -= YEAR
+    before = len(read_wishes(place.engine, 1000))
+    assert clerk.ask(["front"], CommandType.UNLOCK)[0].refused
+    assert len(read_wishes(place.engine, 1000)) == before + 1
+    place.engine.dispose()
+
+
+@pytest.mark.parametrize("back", [600, YEAR])
+def test_a_first_voice_of_the_future_is_no_second_persons_partner(tmp_path, back):
+    """The first one had to be followed within two minutes, and was a partner until the clock was there."""
+    place = Place(tmp_path)
+    place.owner.change("rule", name="persons.unlock", value="2")
+    anna, bert = place.person("anna", "desk"), place.person("bert", "desk")
+    place.seconds += back
+    assert anna.ask(["front"], CommandType.UNLOCK)[0].id is None
+    place.seconds -= back
+    assert bert.ask(["front"], CommandType.UNLOCK)[0].id is None
+    assert anna.ask(["front"], CommandType.UNLOCK)[0].id, "bert has asked a moment ago"
+    place.engine.dispose()
+
+
+def test_what_waits_for_a_second_person_in_the_future_keeps_nobody_from_asking(tmp_path):
+    place = Place(tmp_path)
+    place.owner.change("rule", name="persons.ways", value="2")
+    anna = place.person("anna", "manager")
+    place.seconds += YEAR
+    orders = [(f"door-{number}", f"{number:064}") for number in range(MOST_WAITING)]
+    assert not place.desk._wishes.give(orders, place.desk.principals.principal("anna"))
+    place.seconds -= YEAR
+    assert not anna.approve_ways([("front", "d" * 64)], {})
+    place.engine.dispose()
+
+
+def test_a_command_granted_in_the_future_is_not_signed_now(tmp_path):
+    """It has waited for nobody knows how long: whoever stood at the door then is gone."""
+    place = Place(tmp_path)
+    place.seconds += YEAR
+    permit = place.owner.ask(["front"], CommandType.UNLOCK)[0]
+    assert permit.id is not None
+    place.seconds -= YEAR
+    with pytest.raises(NotPermitted, match="not just now"):
+        place.owner.order(permit.id, "a nonce")
+    place.engine.dispose()
+
+
+def test_a_command_that_waits_since_the_future_is_ended(tmp_path):
+    engine, now = open_tables(f"sqlite:///{tmp_path}/hub.db"), 1.9e9
+    place = Place(tmp_path)
+    hub = Silent(engine, place.owner, now=lambda: now)
+    row = {"id": "waits-1", "device": "front", "type": "unlock", "args": "{}", "by": "anna"}
+    with engine.begin() as connection:
+        connection.execute(sa.insert(REQUESTS).values(**row, asked_at=now + YEAR, status="sent"))
+    hub._is_to_begin = False
+    hub.idle()
+    assert outcome(engine, "waits-1")[0] == "failed"
+    engine.dispose()
+    place.engine.dispose()

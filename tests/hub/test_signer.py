@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
 
@@ -89,8 +90,10 @@ def refused(client, kind, doors=("front",)):
 class Silent(Commander):
     """The hub's commands on a link that works and leads nowhere."""
 
-    def __init__(self, engine: sa.Engine, signer: SignerClient) -> None:
-        super().__init__(engine, signer)
+    def __init__(
+        self, engine: sa.Engine, signer: SignerClient, now: Callable[[], float] = time.time
+    ) -> None:
+        super().__init__(engine, signer, now)
         self.sent: list[bytes] = []
 
     def send(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
