@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from facegate_hub.community.rings import MOST_SHOWN, RING_SECONDS, SHOWN_SECONDS, Ring, RingState
+from facegate_hub.community.rings import MOST_SHOWN, SHOWN_SECONDS, Ring, RingState, is_ringing
 from facegate_hub.database import reading
 from facegate_hub.tables import REQUESTS, RINGS_HEARD
 
@@ -44,7 +44,7 @@ class HeardRings:
 
 
 def _state(row: Any, now: float) -> RingState:
-    is_over = now - row.rang_at >= RING_SECONDS
+    is_over = not is_ringing(row.rang_at, now)
     if row.answer is None:
         return RingState.OVER if is_over else RingState.RINGING
     if row.answer == "no":

@@ -139,31 +139,38 @@ class Inbox:
     def hand_over(self, inbox: InboxKind, item_id: int, to: str, note: str = "") -> None:
         """Let somebody else see to an item that is not closed, with a word for them."""
         not_closed = (InboxState.OPEN, InboxState.ACKNOWLEDGED)
-        values = {
-            "holder": printable(to)[:64],
-            "state": InboxState.ACKNOWLEDGED,
-            "note": printable(note)[:500],
-        }
+        values = {"holder": printable(to)[:64], "state": InboxState.ACKNOWLEDGED, **_noted(note)}
         self._step(inbox, item_id, not_closed, {**values, "acknowledged_at": self._seen(inbox)})
+
+    def take_over(self, inbox: InboxKind, item_id: int, by: str, of: str) -> None:
+        """Let somebody see to an item that `of` sees to. Raises `SyncError` when somebody else does."""
+        table = _table(inbox)
+        holder = sa.func.coalesce(sa.func.nullif(table.c.holder, ""), table.c.acknowledged_by)
+        self._step(inbox, item_id, (InboxState.ACKNOWLEDGED,), {"holder": by}, holder == of)
 
     def close(self, inbox: InboxKind, item_id: int, by: str, note: str = "") -> None:
         """End an item, with what was found."""
         not_closed = (InboxState.OPEN, InboxState.ACKNOWLEDGED)
         values: dict[str, Any] = {"closed_by": by, "closed_at": self._now(), "state": InboxState.CLOSED}
         values |= {"acknowledged_at": self._seen(inbox)}
-        self._step(inbox, item_id, not_closed, {**values, "note": printable(note)[:500]})
+        self._step(inbox, item_id, not_closed, values | _noted(note))
 
     def _seen(self, inbox: InboxKind) -> sa.ColumnElement[float]:
         """Return when it was seen first: now, unless it was before."""
         return sa.func.coalesce(_table(inbox).c.acknowledged_at, self._now())
 
     def _step(
-        self, inbox: InboxKind, item_id: int, states: tuple[InboxState, ...], values: dict[str, Any]
+        self,
+        inbox: InboxKind,
+        item_id: int,
+        states: tuple[InboxState, ...],
+        values: dict[str, Any],
+        *more: sa.ColumnElement[bool],
     ) -> None:
         table = _table(inbox)
         # The update itself checks the state: of two clerks who act at once one gets the item, and the other
         # is told who has it.
-        mine = (table.c.id == item_id, _state(table).in_(states))
+        mine = (table.c.id == item_id, _state(table).in_(states), *more)
         with self._engine.begin() as connection:
             if connection.execute(sa.update(table).where(*mine).values(**values)).rowcount:
                 return
@@ -171,6 +178,11 @@ class Inbox:
         who = found.closed_by if found.state is InboxState.CLOSED else found.holder
         told = {"inbox": str(inbox), "number": item_id, "state": message(f"property.item.{found.state}")}
         raise SyncError(message("property.item_taken", **told, who=who or message("property.nobody")))
+
+
+def _noted(note: str) -> dict[str, str]:
+    """Return what is set of a note: nothing without one, so that the word of the one before stays."""
+    return {"note": printable(note)[:500]} if note else {}
 
 
 def _table(inbox: InboxKind) -> sa.Table:

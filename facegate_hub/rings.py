@@ -24,7 +24,7 @@ from edge.events import Kind
 from edge.wire.commands import CommandType
 from edge.wire.records import parse_record
 from edge.words import say
-from facegate_hub.community.rings import KEEP_SECONDS, RING_SECONDS, SHOWN_SECONDS, RingState
+from facegate_hub.community.rings import KEEP_SECONDS, RING_SECONDS, SHOWN_SECONDS, RingState, is_ringing
 from facegate_hub.community.schema import FLATS, PEOPLE, RINGS, TIES
 from facegate_hub.database import insert_missing, reading
 from facegate_hub.heard_rings import TOLD
@@ -219,7 +219,8 @@ class RingBridge(LookingThread):
         return True
 
     def _is_fresh(self) -> sa.ColumnElement[bool]:
-        return RINGS_HEARD.c.rang_at > self._now() - LAST_SECONDS
+        # On both sides of now: after the clock went back, nobody knows how long ago somebody rang.
+        return RINGS_HEARD.c.rang_at.between(self._now() - LAST_SECONDS, self._now() + LAST_SECONDS)
 
     def _claim(self, ring: str, answer: str) -> bool:
         """Note the one answer to a ring that is not over; False when there was one, or it is over.
@@ -247,7 +248,7 @@ class RingBridge(LookingThread):
             return RingState.NO, None
         if known.request is not None:
             return RingState.OPENING, None
-        return None if self._now() - known.rang_at < RING_SECONDS else (RingState.FAILED, None)
+        return None if is_ringing(known.rang_at, self._now()) else (RingState.FAILED, None)
 
     def _ring(self, ring: str) -> Any:
         with reading(self._engine) as connection:

@@ -136,10 +136,9 @@ class Staff:
         """Return every door that was ever heard, and those provisioned here that never were, by id."""
         state = self._roster.state()
         columns = ["id", "avail", "epoch", "rev", "seen_at", "problem", "problem_at", "shut_out", "unproven"]
+        query = sa.select(DEVICES.c.state, *(DEVICES.c[name] for name in columns))
         with reading(self._engine) as connection:
-            rows = connection.execute(
-                sa.select(DEVICES.c.state, *(DEVICES.c[name] for name in columns))
-            ).all()
+            rows = connection.execute(query).all()
             called = {row.id: row for row in connection.execute(sa.select(DOORS))}
         heard = [door_view(row, state, time.time()) for row in rows]
         missing = set(self._site.doors()) - {door.id for door in heard}
@@ -174,6 +173,10 @@ class Staff:
             raise SyncError(message("property.item_to_nobody"))
         self._inbox_permit(inbox, item, f"hand over to {to}")
         self.inbox.hand_over(inbox, item, to, note)
+
+    def take_over(self, inbox: InboxKind, item: int, of: str) -> None:
+        """See to an alarm or doubt that `of` sees to. Raises `SyncError` when somebody else does."""
+        self.inbox.take_over(inbox, item, self._inbox_permit(inbox, item, f"take over from {of}"), of)
 
     def close_item(self, inbox: InboxKind, item: int, note: str = "") -> None:
         """Close an alarm or doubt, with what was found."""
@@ -272,11 +275,10 @@ class Staff:
 
     def doubts(self) -> list[Doubt]:
         """Return the signs of tampering or loss that nobody acknowledged, in the order they were noted."""
-        query = sa.select(*(DOUBTS.c[name] for name in Doubt.__slots__)).order_by(DOUBTS.c.id)
+        unseen = DOUBTS.c.acknowledged_at.is_(None)
+        query = sa.select(*(DOUBTS.c[name] for name in Doubt.__slots__)).where(unseen).order_by(DOUBTS.c.id)
         with reading(self._engine) as connection:
-            return [
-                Doubt(*row) for row in connection.execute(query.where(DOUBTS.c.acknowledged_at.is_(None)))
-            ]
+            return [Doubt(*row) for row in connection.execute(query)]
 
     def acknowledge_doubts(self, by: str, door: str | None = None) -> int:
         """Note that somebody has looked at the doubts (of one door), and return how many there were."""

@@ -111,13 +111,15 @@ class MovingIn:
             found, called = flats.of(resident), tidied(name).casefold()
             why = "no_flat" if found is None else _why_not(name)
             if found is not None and (found[0], called) in there.names:
-                why = "there"  # entered at the desk without a number: a second one would share nothing
+                # Entered at the desk without a number, or twice in the roster: the two would share nothing.
+                why = "there"
             if (resident, called) in there.left:
                 why = "left"  # moved out here and still in the roster: the desk decides which is right
             if why or found is None:
                 plan.left_out.append((resident, name, why))
                 continue
             plan.newcomers.append(Newcomer(resident, name, found[0], found[0] not in flats.there))
+            there.names.add((found[0], called))
             wanted.add(found[0])
         # Only flats that somebody moves into: who is left out makes none.
         plan.flats = {key: one for key, one in flats.made.items() if one[0] in wanted}

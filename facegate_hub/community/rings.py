@@ -76,7 +76,8 @@ class Rings:
         """
         state, now = RingState.WISHED if opens else RingState.NO, self._book.now()
         mine = (RINGS.c.id == ring, RINGS.c.flat.in_(list(flats)))
-        is_open = (RINGS.c.state == RingState.RINGING.value, RINGS.c.rang_at > now - RING_SECONDS)
+        is_now = RINGS.c.rang_at.between(now - RING_SECONDS + 1, now + RING_SECONDS - 1)
+        is_open = (RINGS.c.state == RingState.RINGING.value, is_now)
         answered = {"state": state.value, "answered_by": person, "answered_at": now}
         # The state is checked by the update itself: of two phones in a flat the first answer counts.
         with self._book.engine.begin() as connection:
@@ -97,4 +98,9 @@ class Rings:
 def _shown(state: str, rang_at: int, now: int) -> RingState:
     """Return a state as it is told: a ring that nobody answered in its minute is over."""
     found = RingState(state)
-    return RingState.OVER if found is RingState.RINGING and rang_at <= now - RING_SECONDS else found
+    return RingState.OVER if found is RingState.RINGING and not is_ringing(rang_at, now) else found
+
+
+def is_ringing(rang_at: float, now: float) -> bool:
+    """Return whether a ring may still be answered; one that lies ahead is from before the clock went back."""
+    return abs(now - rang_at) < RING_SECONDS

@@ -43,7 +43,7 @@ class AlarmPages:
         )
 
     def see_to(self, ask: PageAsk) -> Response:
-        """Take a step with an item: see to it, hand it over, or close it."""
+        """Take a step with an item: see to it, hand it over, take it over, or close it."""
         which, number = _inbox(ask.form.get("inbox", "")), ask.form.get("item", "")
         if not (number.isascii() and number.isdecimal() and len(number) < 16):
             raise CommunityRefused(message("community.refused.act"))
@@ -54,8 +54,7 @@ class AlarmPages:
                     case "hand_over":
                         staff.hand_over(which, int(number), ask.form.get("to", "").strip()[:64], note)
                     case "take_over":
-                        item = self._desk.looking.inbox.item(which, int(number))
-                        staff.hand_over(which, item.id, self._actor(ask), item.note or "")
+                        staff.take_over(which, int(number), ask.form.get("holder", "")[:64])
                     case "close":
                         staff.close_item(which, int(number), note)
                     case _:
@@ -63,10 +62,6 @@ class AlarmPages:
         except SyncError as error:
             return told(ask, ask.say("failed"), error, status=409)
         return ask.to(f"/alarms?inbox={which}")
-
-    def _actor(self, ask: PageAsk) -> str:
-        known = self._desk.known(ask.token)
-        return "" if known is None else known.name
 
 
 def _inbox(name: str) -> InboxKind:

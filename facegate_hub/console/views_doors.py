@@ -145,8 +145,12 @@ class DoorPages:
 
 
 def tell_once(ask: PageAsk, desk: DoorsDesk, template: str, status: int, values: dict[str, Any]) -> Response:
-    """Return the way to a page that tells what came of a command: loaded anew, it commands nothing."""
-    return ask.to(f"/doors/told/{desk.answers.keep(KeptAnswer(ask.token, template, status, values))}")
+    """Return the way to a page that tells what came of a command: loaded anew, it commands nothing.
+
+    The page says when that was: loaded anew much later, it must not pass for news.
+    """
+    kept = KeptAnswer(ask.token, template, status, values | {"at": ask.now})
+    return ask.to(f"/doors/told/{desk.answers.keep(kept)}")
 
 
 def told(

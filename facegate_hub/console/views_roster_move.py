@@ -49,8 +49,8 @@ class RosterMovePages:
 
     def _moved(self, ask: PageAsk, moving: MovingIn) -> Response:
         """Move in who was looked at: their numbers come back with the form, their names from the roster."""
-        wanted = set(filter(None, ask.form.get("people", "").split("\n")))
-        people = [one for one in self._people("") if one[0] in {line.strip("\r") for line in wanted}]
+        wanted = set(ask.form.get("people", "").splitlines())
+        people = [one for one in self._people("") if one[0] in wanted]
         kind = chosen(TieKind, ask.form.get("kind", ""), TieKind.OWNER)
         moved = moving.carry_out(ask.asker.doer, people, kind, ask.language)
         if not moved:

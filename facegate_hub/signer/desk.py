@@ -426,8 +426,7 @@ class SigningDesk:
         if not 0.0 <= now - began < 60.0:
             about = about | ({"more": count - MOST_REFUSALS} if count > MOST_REFUSALS else {})
             began, count = now, 0
-            if len(self._refusals) > MOST_REFUSED:
-                # Names are made up as easily as refusals: the table must not grow with them.
+            if len(self._refusals) > MOST_REFUSED:  # names are made up as easily as refusals
                 self._refusals.clear()
         self._refusals[by] = (began, count + 1)
         if count >= MOST_REFUSALS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import threading
 import time
 from contextlib import closing, contextmanager
@@ -230,6 +231,7 @@ def test_what_came_of_a_command_loaded_anew_commands_nothing(gate):
     assert told.request.method == "GET"
     again = desk.client.get(told.url.path)
     assert "opened after 2.1 s" in again.text
+    assert re.search(r"hint.>\d\d-\d\d \d\d:\d\d:\d\d<", again.text), "what is loaded anew says when it was"
     assert len(gate.asked()) == 1
     other = gate.logged_in("dora")
     assert "opened after 2.1 s" not in other.get(told.url.path).text

@@ -63,6 +63,16 @@ def test_whoever_is_there_or_has_left_is_nobody_new(compound):
     assert next_one.flat == "5-101"
 
 
+def test_one_person_with_two_numbers_of_the_roster_moves_in_once(compound):
+    """In two spellings, or entered twice: each got a slip, and what one shared the other did not see."""
+    moving = MovingIn(compound.book)
+    listed = [("03-1203-1", "王伟"), ("3-1203-1", "王伟"), ("3栋1203-1", " 王伟")]
+    plan = moving.plan(listed)
+    assert [one.resident for one in plan.newcomers] == ["03-1203-1"]
+    assert [(one, why) for one, _, why in plan.left_out] == [("3-1203-1", "there"), ("3栋1203-1", "there")]
+    assert len(moving.carry_out(DORA, listed, TieKind.OWNER, "zh")) == 1
+
+
 def test_one_commit_makes_flats_people_and_a_code_for_each_and_the_second_clerk_makes_nothing(compound):
     moving = MovingIn(compound.book)
     moved = moving.carry_out(DORA, LISTED, TieKind.TENANT, "zh")

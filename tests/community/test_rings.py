@@ -226,6 +226,19 @@ def test_a_ring_that_is_over_opens_nothing(site):
     assert site.requests() == []
 
 
+def test_a_ring_from_before_the_clock_went_back_opens_nothing(site):
+    """It could be answered until the clock was there again: whoever had rung was long gone."""
+    ring = site.rung()
+    site.wire.seconds -= 3600
+    site.compound.clock.step_wall(-3600)
+    assert [one.state for one in site.all()] == [one.state for one in site.heard()] == [RingState.OVER]
+    with pytest.raises(CommunityRefused, match="has ended"):
+        site.answer("wang", ring)
+    site.wish_of("wang", ring)
+    site.work()
+    assert site.requests() == []
+
+
 def test_an_answer_is_never_played_back(site):
     ring = site.rung()
     site.answer("wang", ring)

@@ -16,14 +16,14 @@ from facegate_hub.community.machine import TicketKind
 from facegate_hub.community.schema import PASSES, TICKETS
 from facegate_hub.community.tickets import Report
 from facegate_hub.community.visits import VisitKind, VisitorPasses, VisitWish
-from facegate_hub.sending import FIRST_RETRY_SECONDS, ChannelSender
 from facegate_hub.requests import outcome
+from facegate_hub.sending import FIRST_RETRY_SECONDS, ChannelSender
 from facegate_hub.signed_passes import SignedPasses
 from facegate_hub.signer.audit import read_wishes
 from facegate_hub.signer.desk import MOST_REFUSALS
 from facegate_hub.signer.principals import MOST_FAILURES
 from facegate_hub.signer.rights import NotPermitted
-from facegate_hub.signer.tables import PRINCIPALS
+from facegate_hub.signer.tables import FIRST_VOICES, PRINCIPALS
 from facegate_hub.signer.wishes import MOST_WAITING
 from facegate_hub.tables import REQUESTS, open_tables
 from tests.community.compound import new_compound
@@ -164,10 +164,10 @@ def test_what_waits_for_a_second_person_in_the_future_keeps_nobody_from_asking(t
     place = Place(tmp_path)
     place.owner.change("rule", name="persons.ways", value="2")
     anna = place.person("anna", "manager")
-    place.seconds += YEAR
-    orders = [(f"door-{number}", f"{number:064}") for number in range(MOST_WAITING)]
-    assert not place.desk._wishes.give(orders, place.desk.principals.principal("anna"))
-    place.seconds -= YEAR
+    waits = {"door": "front", "principal": "anna", "at": place.seconds + YEAR}
+    rows = [{**waits, "kind": f"ways:{number}"} for number in range(MOST_WAITING)]
+    with place.engine.begin() as connection:
+        connection.execute(sa.insert(FIRST_VOICES), rows)
     assert not anna.approve_ways([("front", "d" * 64)], {})
     place.engine.dispose()
 

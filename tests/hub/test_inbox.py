@@ -17,6 +17,7 @@ from facegate_hub.inbox import OTHER, InboxKind, InboxState
 from facegate_hub.reading import EventFilter
 from facegate_hub.signer.rights import NotPermitted
 from facegate_hub.staff import Staff
+from facegate_hub.tables import DOUBTS as DOUBTS_TABLE
 from facegate_hub.tables import EVENTS, REQUESTS, open_tables
 from tests.hub.entries import pack
 from tests.hub.journals import Journal
@@ -112,6 +113,38 @@ def test_one_person_sees_to_an_alarm_until_it_is_handed_over_and_closed(desk, en
     with pytest.raises(SyncError, match="no number 99"):
         desk.see_to(ALARMS, 99)
     assert {one.what for one in desk.audit(3)[0]} == {"alarms"}
+
+
+def test_of_two_who_take_an_alarm_over_at_once_one_has_it_and_the_word_of_the_one_before_stays(desk, engine):
+    """Each believed that they had it, and what the night guard had written was gone."""
+    told(engine, "front", (Kind.DOOR_FORCED, None, {}))
+    (one,) = desk.inbox.items(ALARMS, OPEN)
+    with pytest.raises(SyncError, match="is open already"):
+        desk.take_over(ALARMS, one.id, "")
+    desk.hand_over(ALARMS, one.id, "Night guard", "strike is loose")
+    desk.take_over(ALARMS, one.id, "Night guard")
+    with pytest.raises(SyncError, match="by Anna"):
+        desk.inbox.take_over(ALARMS, one.id, "Bert", "Night guard")
+    desk.hand_over(ALARMS, one.id, "Bert")
+    desk.close_item(ALARMS, one.id)
+    found = desk.inbox.item(ALARMS, one.id)
+    assert (found.holder, found.note, found.closed_by) == ("Bert", "strike is loose", "Anna")
+    with pytest.raises(SyncError, match="closed already"):
+        desk.take_over(ALARMS, one.id, "Bert")
+    assert json.loads(desk.audit(1)[0][0].about)["did"] == "take over from Bert"
+
+
+def test_who_saw_to_a_doubt_in_an_older_version_is_taken_over_from_as_well(desk, engine):
+    journal = Journal("front")
+    journal.append(Kind.ACCESS_GRANTED, {})
+    broken = [text.replace('"type":"access.granted"', '"type":"access.denied"') for text in journal.entries]
+    EventSink(engine).store("front", pack(broken))
+    one = desk.inbox.items(DOUBTS, OPEN)[0]
+    with engine.begin() as connection:
+        old = {"acknowledged_by": "Otto", "acknowledged_at": 1.0, "holder": None, "state": None}
+        connection.execute(sa.update(DOUBTS_TABLE).where(DOUBTS_TABLE.c.id == one.id).values(**old))
+    desk.take_over(DOUBTS, one.id, "Otto")
+    assert desk.inbox.item(DOUBTS, one.id).holder == "Anna"
 
 
 def test_doubts_have_the_same_inbox(desk, engine):

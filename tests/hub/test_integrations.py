@@ -1,6 +1,7 @@
 """Other programs of a house, with a real broker: what they may ask, and what they are told."""
 
 import json
+import signal
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -146,6 +147,36 @@ def test_what_the_broker_kept_opens_nothing(tmp_path, place):
         hub.start()
         wait_until(program.answers)
         assert "kept by the broker" in program.answers()[0]["text"]
+        hub.stop()
+
+
+@pytest.mark.broker
+def test_an_ask_published_with_retain_opens_once_whoever_comes_back(tmp_path, place):
+    """The broker clears the flag for a hub that listens, and sends the same ask again at each connection."""
+    folder, port = place
+    provision(folder, "home", "--door", "front", "--may", "unlock")
+    with Broker.of_site(folder, port) as broker:
+        hub = Hub(folder, database_url(folder), rng=Eager())
+        hub.start()
+        wait_until(lambda: hub.client.status().connected)
+        with WholeDoor(tmp_path / "front", folder, "front", port) as door, Program(folder, port) as program:
+            first = ask(1)
+            assert program.asks(first, retain=True)["status"] == "done"
+            program.ready = False
+            broker.kill(signal.SIGTERM)
+            broker.start()
+            wait_until(lambda: program.ready and hub.client.status().connected)
+            hub.stop()
+            before = len(program.answers())
+            hub = Hub(folder, database_url(folder), rng=Eager())
+            hub.start()
+            wait_until(lambda: len(program.answers()) > before)
+            assert "kept by the broker" in program.answers()[-1]["text"]
+            # What somebody has recorded and sends without the flag is known by its id, also after a restart.
+            assert "was asked before" in program.asks(first)["text"]
+            # Answers come in the order of the asks: what was kept would have opened before this one.
+            assert program.asks(ask(2))["status"] == "done"
+            assert len(door.executed) == 2
         hub.stop()
 
 

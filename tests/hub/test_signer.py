@@ -90,9 +90,7 @@ def refused(client, kind, doors=("front",)):
 class Silent(Commander):
     """The hub's commands on a link that works and leads nowhere."""
 
-    def __init__(
-        self, engine: sa.Engine, signer: SignerClient, now: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, engine: sa.Engine, signer: SignerClient, now: Callable[[], float] = time.time) -> None:
         super().__init__(engine, signer, now)
         self.sent: list[bytes] = []
 
