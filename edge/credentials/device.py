@@ -13,7 +13,7 @@ import stat
 import struct
 from typing import TYPE_CHECKING
 
-from edge.credentials.keypad import CLEAR, ENTER, SEPARATOR
+from edge.credentials.keypad import CLEAR, ENTER, LOST, SEPARATOR
 from edge.errors import ReaderLost
 
 if TYPE_CHECKING:
@@ -81,7 +81,10 @@ class KeyDevice:
             self._grab()
 
     def read(self, timeout_seconds: float) -> str | None:
-        """Return the next key (`0`-`9`, `A`-`Z`, `*`, `#`, `clear`, `?`), or None when none came in time."""
+        """Return the next key, or None when none came in time.
+
+        It is `0`-`9`, `A`-`Z`, `*`, `#`, `clear`, `?` for any other, or `lost` for what the kernel dropped.
+        """
         if not self._waiting and self._is_ready(timeout_seconds):
             self._waiting = self._keys()
         return self._waiting.pop(0) if self._waiting else None
@@ -122,7 +125,7 @@ class KeyDevice:
             # The release of a modifier may be among the lost events. Were it remembered as held, every later
             # line would be refused.
             self._held.clear()
-            return OTHER  # the rest of this line is not what was typed
+            return LOST
         if kind != EV_KEY:
             return None
         if code in SHIFTS | CHORDS:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 SEPARATOR, ENTER, CLEAR = "*", "#", "clear"
 
+LOST = "lost"
+"""Stands for keys that never arrived: nobody knows how many, or which."""
+
 IDLE_SECONDS = 10.0
 """A half-typed line is dropped after this pause: the next person must not inherit it."""
 
@@ -39,22 +42,24 @@ class TypedPin:
 
 @dataclass(slots=True)
 class _Line:
-    """Keys since the line began, and the times of the first and the last one (monotonic seconds)."""
+    """Keys since the line began, and the time of the last one (monotonic seconds)."""
 
     keys: list[str] = field(default_factory=list)
-    began: float = 0.0
     last: float = 0.0
+    is_spoiled: bool = False
+    """To its end: what is left of a line could be somebody else's number."""
 
     def add(self, key: str, now: float) -> None:
-        self.began = self.began if self.keys else now
         self.last = now
         self.keys.append(key)
-        if len(self.keys) > MAX_KEYS:
+        self.is_spoiled = self.is_spoiled or key == LOST or len(self.keys) > MAX_KEYS
+        if self.is_spoiled:
             self.keys.clear()
 
     def take(self) -> str:
         text = "".join(self.keys)
         self.keys.clear()
+        self.is_spoiled = False
         return text
 
 
@@ -70,14 +75,17 @@ class Keypad:
         return len(self._line.keys)
 
     def press(self, key: str, now: float) -> TypedPin | None:
-        """Take `0`..`9`, `*`, `#` or `clear`; return what was typed when `#` ends a line, else None."""
+        """Take a key of `KeyDevice`; return what was typed when `#` ends a whole line, else None.
+
+        Keys other than `0`..`9`, `*`, `#` and `clear` are not part of a line.
+        """
         if key == CLEAR or now - self._line.last > IDLE_SECONDS:
             self._line.take()
         if key == ENTER:
             number, star, pin = self._line.take().partition(SEPARATOR)
             # Nothing for half a line: a lone # must not count as a wrong PIN.
             return TypedPin(number, pin) if number and star and pin else None
-        if key in "0123456789*":
+        if key == LOST or key in "0123456789*":
             self._line.add(key, now)
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ CHIME_SECONDS = 3.0
 
 
 class Chime:
-    """Sounds through a line. Monotonic seconds; `tick` from one thread.
+    """Sounds through a line. Monotonic seconds; any thread.
 
     A line that cannot be driven is logged, not raised: the same thread reads the door contact.
     """
@@ -25,22 +26,27 @@ class Chime:
         self._line = line
         self._until: float | None = None
         self._has_failed = False
+        # Held over the time and the move that belongs to it: a hush in between left it sounding.
+        self._moving = threading.RLock()
 
     def sound(self, now: float) -> None:
         """Begin to sound, for three seconds from now."""
-        self._until = now + CHIME_SECONDS
-        self._drive(self._line.energise)
+        with self._moving:
+            self._until = now + CHIME_SECONDS
+            self._drive(self._line.energise)
 
     def hush(self) -> None:
         """Be silent at once."""
-        self._until = None
-        if not self._drive(self._line.rest):
-            self._until = float("-inf")  # it may still sound: every tick tries again
+        with self._moving:
+            self._until = None
+            if not self._drive(self._line.rest):
+                self._until = float("-inf")  # it may still sound: every tick tries again
 
     def tick(self, now: float) -> None:
         """Be silent when the time is up."""
-        if self._until is not None and now >= self._until:
-            self.hush()
+        with self._moving:
+            if self._until is not None and now >= self._until:
+                self.hush()
 
     def close(self) -> None:
         """Be silent and give the line up. Safe to call twice."""

@@ -9,11 +9,12 @@ import socket
 import subprocess
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import LockError
 from edge.events import Kind
-from edge.relay.guard import BEAT, BUSY, MAX_PACKET_BYTES, OPEN, REST, SILENCE_SECONDS, STALE
+from edge.relay.guard import BEAT, BUSY, MAX_PACKET_BYTES, OPEN, REST, SILENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,9 +52,11 @@ class GuardedLock:
         self._on_event = on_event
         self._command = command
         self._child: subprocess.Popen[bytes] | None = None
-        self._guarding = threading.RLock()  # _socket, _order and _lost_at
+        self._guarding = threading.RLock()  # _socket, _order, _unanswered and _lost_at
         self._socket: socket.socket | None = None
         self._order: tuple[float, float] | None = None  # seconds, given at; not yet confirmed
+        # The guard answers each packet, in order: the order that each packet on its way carries, if any.
+        self._unanswered: deque[tuple[float, float] | None] = deque()
         self._lost_at: float | None = time.monotonic()
         self._heard = 0.0
         self._stopping = threading.Event()
@@ -77,16 +80,22 @@ class GuardedLock:
         """Order the guard to unlock; it relocks by itself after `seconds` or its own cap.
 
         If the guard has been lost for less than 1.5 s, the thread keeps the order and sends it once the
-        guard is back; `on_event` reports the outcome. Raises `LockError` when it has been gone for longer.
+        guard is back; `on_event` reports the outcome. Raises `LockError` when it has been gone for longer,
+        and after `close`.
         """
         now = time.monotonic()
         with self._guarding:
+            if self._stopping.is_set():
+                raise LockError("the lock is closed: this door stops, and its relay stays at rest")
             if self._lost_at is not None and now - self._lost_at > GRACE_SECONDS:
                 raise LockError(
                     f"no relay guard answers at {self._path}: the door stays locked; "
                     "see systemctl status facegate-relay"
                 )
-            # Kept until the guard confirms it: it is sent again after a reconnection and after `stale`.
+            # Kept until the guard confirms it: it is sent again after a reconnection and after `stale`. It
+            # takes the place of an earlier one, whose time it must not shorten.
+            if self._order is not None:
+                seconds = max(seconds, self._order[0] - (now - self._order[1]))
             self._order = (seconds, now)
             self._send_order()
 
@@ -98,8 +107,9 @@ class GuardedLock:
 
     def close(self) -> None:
         """Let the relay fall and leave the guard. Safe to call twice."""
-        self.lock()
-        self._stopping.set()
+        with self._guarding:
+            self._stopping.set()
+            self.lock()
         self._thread.join(timeout=2.0)
         self._disconnect()
         if self._child is not None:
@@ -166,10 +176,11 @@ class GuardedLock:
         self._heard = time.monotonic()
         with self._guarding:
             back, self._lost_at = self._lost_at is not None, None
-            # `rest` while an order waits is the answer to a beat sent before it; the order's own follows.
-            if answer == OPEN:
+            answered = self._unanswered.popleft() if self._unanswered else None
+            # `open` also answers a beat, or an earlier order, while the relay is energised.
+            if answered is not None and answered is self._order and answer == OPEN:
                 self._order = None
-            elif back or answer == STALE:
+            elif self._order not in self._unanswered:  # it came too late, or there was no guard to send it to
                 self._send_order()
         if back:
             self._on_event(Kind.LOCK_GUARD_BACK, {"socket": str(self._path)})
@@ -179,15 +190,16 @@ class GuardedLock:
             seconds, _ = self._order
             # The time of sending, not that of the order. `_give_up_on_order` limits how old an order may get;
             # the guard uses this time to refuse a packet that lay in its socket for too long.
-            self._send(b"%b %.3f %.6f" % (OPEN, seconds, time.monotonic()))
+            self._send(b"%b %.3f %.6f" % (OPEN, seconds, time.monotonic()), self._order)
 
-    def _send(self, packet: bytes) -> None:
+    def _send(self, packet: bytes, order: tuple[float, float] | None = None) -> None:
         with self._guarding:
             if self._socket is None:
                 return
             # A failure shows as EOF or silence in the thread, which owns what to do about it.
             with contextlib.suppress(OSError):
                 self._socket.send(packet)
+                self._unanswered.append(order)
 
     def _lose(self, why: str) -> None:
         with self._guarding:
@@ -202,6 +214,7 @@ class GuardedLock:
             if self._socket is not None:
                 self._socket.close()
                 self._socket = None
+                self._unanswered.clear()
 
     def _give_up_on_order(self) -> None:
         with self._guarding:

@@ -65,6 +65,7 @@ class SupervisedDoor:
         # door fell shut" and the relocking that follows would be relocked at once, with somebody at the door.
         self._moving = threading.RLock()
         self._waiting: deque[Note] = deque()
+        self._granted_until = float("-inf")  # until when somebody who was let in may still be on their way
 
     @property
     def state(self) -> DoorState:
@@ -75,6 +76,12 @@ class SupervisedDoor:
     def unlock(self, seconds: float) -> None:
         """Unlock now and relock by itself. Raises `LockError`; then nothing was granted."""
         with self._moving:
+            self.hold(seconds)
+            self._granted_until = max(self._granted_until, self._monotonic() + seconds)
+
+    def hold(self, seconds: float) -> None:
+        """Do the same for nobody in particular: because the door is meant to stand unlocked."""
+        with self._moving:
             # The machine first: on a fast strike the contact may open before this returns.
             self._take(lambda now: self._machine.granted(seconds, now))
             try:
@@ -83,11 +90,17 @@ class SupervisedDoor:
                 self._take(self._machine.withdrawn)
                 raise
 
+    def let_go(self) -> None:
+        """End what `hold` began: relock now, or when the time of whoever was just let in is up."""
+        with self._moving:
+            if self._monotonic() >= self._granted_until:
+                self.lock()
+
     def lock(self) -> None:
         """Relock now."""
         with self._moving:
             # The lock first: what the door's state says of it must not be ahead of the relay.
-            self._lock.lock()
+            self._relock()
             self._take(self._machine.relocked)
 
     def close(self) -> None:
@@ -143,7 +156,11 @@ class SupervisedDoor:
                 self._waiting.extend(step.notes)
             # Without `_guarding`: whoever asks for the door's state does not wait for the lock.
             if DoorCommand.LOCK in step.commands:
-                self._lock.lock()
+                self._relock()
         for command in step.commands:
             if command is not DoorCommand.LOCK:
                 self._on_chime(command is DoorCommand.CHIME)
+
+    def _relock(self) -> None:
+        self._lock.lock()
+        self._granted_until = float("-inf")

@@ -395,7 +395,8 @@ class DoorService:
 
     def _access_worker(self, parts: Parts) -> Worker:
         def tick() -> None:
-            parts.door.hardware.hold(parts.door.access.tick(), parts.door.access.is_held)
+            access = parts.door.access
+            parts.door.hardware.hold(access.tick(), access.is_held, access.is_locked_down)
             parts.property.tick()
             parts.storage.look()
             self.stopping.wait(TICK_SECONDS)

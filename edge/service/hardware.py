@@ -99,11 +99,17 @@ class DoorHardware:
         if self._chime is not None:
             self._chime.tick(self._clock.monotonic())
 
-    def hold(self, is_held: bool, is_still_held: Callable[[], bool] = lambda: True) -> None:  # noqa: FBT001 - a level
+    def hold(
+        self,
+        is_held: bool,  # noqa: FBT001 - a level
+        is_still_held: Callable[[], bool] = lambda: True,
+        is_locked_down: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Keep the door unlocked while the mode says so; call it once a second.
 
         A lock-down may come between the look at the mode and the order: `is_still_held` is asked afterwards.
-        Each call orders a short opening: whatever dies, the door is shut `HOLD_SECONDS` later.
+        Each call orders a short opening: whatever dies, the door is shut `HOLD_SECONDS` later. When the mode
+        ends, whoever was let in just now still comes in, unless the door is locked down.
         """
         if is_held != self._is_held:
             # Before the lock moves: an opening that the state machine does not expect would be a break-in.
@@ -112,15 +118,14 @@ class DoorHardware:
             self._take(Note(kind, {}))
         if is_held:
             self._unlock_on()
-            if not is_still_held():
-                self.door.lock()
-        elif self._is_held:
-            self.door.lock()
+        is_over = not is_still_held() if is_held else self._is_held
+        if is_over:
+            self.door.lock() if is_locked_down() else self.door.let_go()
         self._is_held = is_held
 
     def _unlock_on(self) -> None:
         try:
-            self.door.unlock(HOLD_SECONDS)
+            self.door.hold(HOLD_SECONDS)
         except LockError as error:
             logger.error("the door cannot be held unlocked: %s", error)  # noqa: TRY400 - one clear line
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from edge.durable import write_whole
+from edge.durable import write_first, write_whole
 from edge.errors import ConfigError
 from edge.wire.faces.door_list import signed_list
 
@@ -58,11 +58,13 @@ class Authority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
         )
-        # The key first and never twice: a folder with a certificate but without its key could sign nothing.
-        write_private(folder / "ca.key", _private_pem(key))
-        (folder / "ca.crt").write_bytes(_pem(certificate))
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         authority = cls(folder, certificate, key)
+        write_whole(folder / "ca.crt", _pem(certificate))
         authority._write_revoked([])
+        # The key last, and whole: until it is there nobody trusts this authority, and it can be made anew.
+        if not write_first(folder / "ca.key", _private_pem(key)):
+            raise ConfigError(f"{folder}: has an authority already; every door trusts it, so it stays")
         return authority
 
     @classmethod

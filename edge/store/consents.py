@@ -325,13 +325,17 @@ def people_with_faces(store: ResidentStore) -> frozenset[str]:
     return frozenset(row[0] for row in rows) | frozenset(keys)
 
 
-def erase_face(store: ResidentStore, resident_id: str) -> Erasure:
+def erase_face(store: ResidentStore, resident_id: str, as_of: int | None = None) -> Erasure:
     """Erase every template of a resident and destroy the key; PIN and card go on working.
 
+    With `as_of`, a version of the store, nothing is erased of somebody who was changed since.
     Rows first, key last: a power cut in between leaves a key without templates, never the reverse.
     The key stays where the person has been enrolled again in between: it opens their new face.
     """
     with store.writing() as (connection, version):
+        was = connection.execute("SELECT version FROM residents WHERE id = ?", (resident_id,)).fetchone()
+        if as_of is not None and (was is None or was[0] > as_of):
+            return Erasure(0, None)
         gone = connection.execute("DELETE FROM templates WHERE resident_id = ?", (resident_id,)).rowcount
         connection.execute("UPDATE residents SET version = ? WHERE id = ?", (version, resident_id))
     store.forget_old_pages()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -144,6 +145,108 @@ def test_without_a_guard_for_longer_unlock_is_refused(tmp_path: Path) -> None:
         lock.lock()
     finally:
         lock.close()
+
+
+class HandGuard:
+    """A guard whose every answer the test gives, in the order in which packets came."""
+
+    def __init__(self, path: Path) -> None:
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._listener.bind(str(path))
+        self._listener.listen(1)
+        self._caller = self._listener
+
+    def greet(self) -> None:
+        self._listener.settimeout(PATIENCE)
+        self._caller, _ = self._listener.accept()
+        self._caller.settimeout(PATIENCE)
+
+    def read(self) -> bytes:
+        packet = self._caller.recv(100)
+        assert packet, "the lock has left"
+        return packet
+
+    def read_until(self, word: bytes, answer: bytes) -> list[bytes]:
+        """Answer everything before the packet that begins with `word`, which is not answered yet."""
+        seen = []
+        while not (packet := self.read()).startswith(word):
+            seen.append(packet)
+            self.answer(answer)
+        return [*seen, packet]
+
+    def answer(self, word: bytes) -> None:
+        self._caller.send(word)
+
+    def close(self) -> None:
+        self._caller.close()
+        self._listener.close()
+
+
+@pytest.fixture
+def by_hand(tmp_path: Path) -> Iterator[tuple[HandGuard, GuardedLock]]:
+    guard = HandGuard(tmp_path / "guard.sock")
+    lock = GuardedLock(tmp_path / "guard.sock", Events())
+    guard.greet()
+    assert guard.read() == b"beat"
+    yield guard, lock
+    lock.close()
+    guard.close()
+
+
+def test_only_the_answer_to_an_order_confirms_it(by_hand: tuple[HandGuard, GuardedLock]) -> None:
+    """The relay of a held door is energised: `open` answers every beat, also one sent before the order."""
+    guard, lock = by_hand
+    lock.unlock(5)
+    assert guard.read().startswith(b"open 5")
+    guard.answer(b"open")  # to the beat
+    guard.answer(b"stale")  # to the order
+    assert guard.read_until(b"open", b"open")[-1].startswith(b"open 5")
+
+
+def test_an_order_is_not_confirmed_by_the_answer_to_the_one_before(
+    by_hand: tuple[HandGuard, GuardedLock],
+) -> None:
+    guard, lock = by_hand
+    guard.answer(b"rest")
+    assert lock.wait_connected(PATIENCE)
+    lock.unlock(5)
+    guard.read_until(b"open", b"rest")
+    lock.unlock(10)
+    assert guard.read().startswith(b"open 10")
+    guard.answer(b"open")
+    guard.answer(b"stale")
+    assert guard.read_until(b"open", b"open")[-1].startswith(b"open 10")
+
+
+def test_an_order_on_its_way_is_sent_once(by_hand: tuple[HandGuard, GuardedLock]) -> None:
+    """Until the guard's first answer it counts as lost, but what was sent is not sent again."""
+    guard, lock = by_hand
+    lock.unlock(5)
+    guard.read_until(b"open", b"rest")
+    guard.answer(b"rest")  # to the beat: the guard is back
+    guard.answer(b"open")
+    lock.lock()
+    assert set(guard.read_until(b"rest", b"open")[:-1]) <= {b"beat"}
+
+
+def test_a_later_shorter_order_shortens_none_that_is_not_confirmed(
+    by_hand: tuple[HandGuard, GuardedLock],
+) -> None:
+    guard, lock = by_hand
+    lock.unlock(15)
+    lock.unlock(5)
+    guard.read_until(b"open", b"rest")
+    seconds = float(guard.read_until(b"open", b"rest")[-1].split()[1])
+    assert 5 < seconds <= 15
+
+
+def test_a_closed_lock_says_that_it_opens_nothing(tmp_path: Path, lines: Lines) -> None:
+    with GuardProcess(tmp_path, lines) as guard:
+        with locked(guard, Events()) as lock:
+            pass
+        with pytest.raises(LockError, match="closed"):
+            lock.unlock(5)
+        lock.lock()  # at rest already
 
 
 def test_a_second_lock_waits_for_its_turn(tmp_path: Path, lines: Lines) -> None:

@@ -90,6 +90,32 @@ def test_a_pass_from_grant_to_relock() -> None:
     assert site.door.state.secured is Secured.SECURED
 
 
+def test_whoever_was_let_in_keeps_their_time_when_the_door_is_held_no_longer() -> None:
+    site = Site()
+    site.door.hold(3)
+    site.wait(0.5)
+    site.door.unlock(5)
+    site.wait(0.5)
+    site.door.let_go()
+    site.wait(4)
+    assert site.lock.unlocked
+    site.wait(1)
+    assert not site.lock.unlocked
+
+
+def test_a_door_that_is_held_no_longer_relocks_at_once_where_nobody_is_expected() -> None:
+    site = Site()
+    site.door.hold(3)
+    site.door.let_go()
+    assert not site.lock.unlocked
+    site.door.unlock(5)
+    site.set(Sensor.CONTACT, True)
+    site.set(Sensor.CONTACT, False)
+    site.door.hold(3)
+    site.door.let_go()
+    assert not site.lock.unlocked, "who was let in has come in"
+
+
 def test_no_entry_after_a_grant() -> None:
     site = Site()
     site.door.unlock(5)

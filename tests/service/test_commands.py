@@ -10,8 +10,9 @@ import pytest
 from edge.controller import DoorController
 from edge.domain import EventDraft
 from edge.event_log.log import EventLog
+from edge.events import Kind
 from edge.policy.modes import Mode
-from edge.relay.door import DoorSettings, Sensor
+from edge.relay.door import DoorSettings, LockStatus, Sensor
 from edge.relay.machine import DoorMachine
 from edge.relay.sensors import InputChange, Sensors
 from edge.relay.supervised import SupervisedDoor
@@ -169,6 +170,18 @@ def test_no_record_no_remote_entry_where_the_site_says_so(begin):
     door.ask("unlock")
     assert [status for status, _ in door.texts] == ["failed"]
     assert not any(line.startswith("unlock") for line in door.wire.history)
+
+
+def test_a_lockdown_shuts_the_door_before_it_is_written_down(begin):
+    """A slow card takes seconds, and somebody else may come in meanwhile."""
+    door = begin()
+    door.ask("unlock")
+    locks = []
+    door.events.subscribe(
+        lambda draft: locks.append(door.door.state.lock) if draft.kind == Kind.DOOR_MODE else None
+    )
+    door.ask("lockdown")
+    assert locks == [LockStatus.LOCKED]
 
 
 def test_a_lockdown_relocks_and_a_remote_unlock_is_refused_until_it_ends(begin):

@@ -279,6 +279,16 @@ def test_a_lock_down_between_the_look_at_the_mode_and_the_order_to_hold_the_door
     assert door.hardware.door.state.lock is LockStatus.LOCKED
 
 
+def test_a_lock_down_shuts_a_held_door_also_on_who_was_just_let_in(gate: Any) -> None:
+    door = gate()
+    door.rules.policy.modes.set(ModeState(Mode.EVACUATION))
+    door.hardware.hold(door.access.tick(), door.access.is_held, door.access.is_locked_down)
+    assert door.card() is Reason.GRANTED
+    door.rules.policy.modes.set(ModeState(Mode.LOCKED_DOWN))
+    door.hardware.hold(door.access.tick(), door.access.is_held, door.access.is_locked_down)
+    assert door.hardware.door.state.lock is LockStatus.LOCKED
+
+
 def test_who_is_taken_off_while_their_entry_is_written_down_stays_outside(gate: Any) -> None:
     door = gate()
 

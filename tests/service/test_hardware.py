@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from edge.relay.line import RelayLine
 from edge.relay.sensors import GpioLevels
 from edge.runtime.clock import ManualClock
 from edge.service.hardware import DoorHardware, door_settings, is_quiet, sensor_wirings
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,6 +100,23 @@ def test_a_grant_without_entry_is_an_event_with_its_time(tmp_path: Path) -> None
     site.hardware.close()
 
 
+@pytest.mark.parametrize("is_locked_down", [False, True])
+def test_a_mode_that_ends_cuts_off_nobody_who_was_let_in_but_a_lock_down_does(
+    tmp_path: Path, is_locked_down: bool
+) -> None:
+    site = Site(tmp_path, CONTACT)
+    site.hardware.hold(True)
+    site.step(0.9)
+    site.hardware.door.unlock(5)
+    site.step(0.1)
+    site.hardware.hold(False, is_locked_down=lambda: is_locked_down)
+    lock = site.hardware.door._lock
+    assert isinstance(lock, DryRunLock)
+    assert lock.unlocked is not is_locked_down
+    site.step(5)
+    assert not lock.unlocked
+
+
 def test_inputs_that_cannot_be_claimed_are_a_fault_and_the_door_still_opens(tmp_path: Path) -> None:
     site = Site(tmp_path, CONTACT, factory="lgpio")
     site.step()
@@ -160,6 +179,27 @@ def test_a_chime_never_sounds_for_longer_than_its_moment() -> None:
     chime.hush()
     chime.close()
     assert line.moves[2:] == ["on", "off", "off"]
+
+
+class HushedLine(SilentLine):
+    """A line whose chime another thread silences while it is being switched on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chime = Chime(self)
+        self.hushing = threading.Thread(target=self.chime.hush)
+
+    def energise(self) -> None:
+        self.hushing.start()
+        self.hushing.join(0.2)  # longer than a hush takes that waits for nothing
+        super().energise()
+
+
+def test_a_chime_that_is_hushed_while_it_begins_is_silent() -> None:
+    line = HushedLine()
+    line.chime.sound(10.0)
+    line.hushing.join(PATIENCE)
+    assert line.moves == ["on", "off"]
 
 
 class StuckLine(SilentLine):

@@ -43,7 +43,7 @@ def store(tmp_path):
 
 
 def erase(store, unused_seconds, certain, record):
-    return erase_expired(store, unused_seconds, certain, ManualClock(NOW), record)
+    return erase_expired(store, unused_seconds, certain, ManualClock(NOW), record, store.version())
 
 
 def test_an_unused_face_goes_and_the_person_stays(store):
@@ -63,6 +63,25 @@ def test_a_validity_is_over_only_at_a_certain_time(store):
     faces = dict.fromkeys(("unused", "used", "visitor"), 0.0)
     assert erase(store, faces, None, lambda _: None) == []
     assert erase(store, faces, NOW, lambda _: None) == [Expiry("visitor", "validity_ended")]
+
+
+def test_whoever_was_changed_since_the_look_keeps_their_face(store):
+    events: list[EventDraft] = []
+    as_of, faces = store.version(), dict.fromkeys(("unused", "used", "visitor"), 0.0)
+    store.put_people([Resident("visitor", "C", valid_until=NOW + timedelta(days=9))])
+    stale = {**faces, "unused": YEAR}
+    store.put(Resident("unused", "A"), [template("unused", NOW)])
+    assert erase_expired(store, stale, NOW, ManualClock(NOW), events.append, as_of) == []
+    assert events == []
+    assert len(store.templates_of("unused")) == 1
+
+
+def test_an_enrolment_while_the_erasure_is_written_down_is_kept(store):
+    def enrols_again(_draft: EventDraft) -> None:
+        store.put(Resident("unused", "A"), [template("unused", NOW)])
+
+    assert erase(store, {"unused": YEAR}, None, enrols_again) == [Expiry("unused", "unused")]
+    assert len(store.templates_of("unused")) == 1
 
 
 def test_no_more_than_a_days_share_goes_at_once(store):

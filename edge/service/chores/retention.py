@@ -42,22 +42,29 @@ def erase_expired(
     certain: datetime | None,
     clock: Clock,
     record: Callable[[EventDraft], object],
+    as_of: int,
 ) -> list[Expiry]:
     """Erase the faces of who left or never came, each with an event first; return whose and why.
 
-    See `due` for `unused_seconds` and `certain`. Call it once a day: it erases one day's share and leaves
-    the rest for tomorrow, so that people can stop what should not happen. The person, PIN and card stay.
+    See `due` for `unused_seconds` and `certain`; these are of version `as_of` of the store, and whoever was
+    enrolled again or given other rights since is left alone. Call it once a day: it erases one day's share
+    and leaves the rest for tomorrow, so that people can stop what should not happen. The person, PIN and
+    card stay.
     """
     expired = due(store.list(), unused_seconds, certain)
     # A wrong clock or a lost journal must not erase a whole house in one night.
     share = max(1, len(unused_seconds) // SHARE)
     if len(expired) > share:
         logger.warning("%d faces are to be erased; %d today, the others follow", len(expired), share)
+    gone = []
     for one in expired[:share]:
+        if one.resident_id in store.changes_since(as_of).put:
+            continue
         # Committed first: an erasure that nobody can be told of does not happen.
         record(EventDraft.now(clock, Kind.FACE_ERASED, {"why": one.why}, resident_id=one.resident_id))
-        erase_face(store, one.resident_id)
-    return expired[:share]
+        erase_face(store, one.resident_id, as_of)
+        gone.append(one)
+    return gone
 
 
 def aged(
@@ -130,6 +137,7 @@ class FaceKeeping:
         """Remember who came by face lately, erase the faces whose time is up; return how many."""
         ran = self.ran_seconds()
         with self._opened() as (store, consents):
+            as_of = store.version()
             with closing(JournalReader(self.data / JOURNAL_FILE)) as journal:
                 grants = journal.last_grants(FACE_METHODS)
             consents.note_uses({who: grant.at for who, grant in grants.items()})
@@ -137,7 +145,7 @@ class FaceKeeping:
             ages = aged(consents.ages(), marks, ran)
             consents.keep_ages(ages)
             unused = {who: ran - age.since for who, age in ages.items()}
-            return len(erase_expired(store, unused, certain, self.clock, self.record))
+            return len(erase_expired(store, unused, certain, self.clock, self.record, as_of))
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[ResidentStore, ConsentLedger]]:

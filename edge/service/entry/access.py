@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge.domain import EventDraft, Reason, Verdict
+from edge.policy.modes import Mode
 from edge.service.entry.codes import CodeWatch
 from edge.service.entry.patience import Patience
 from edge.service.entry.readers import ReaderContext, reader_threads
@@ -61,6 +62,10 @@ class DoorAccess:
     def is_held(self) -> bool:
         """Return whether the mode holds the door unlocked now. Any thread."""
         return self._rules.policy.modes.is_held_unlocked(self._clock.now())
+
+    def is_locked_down(self) -> bool:
+        """Return whether the door is locked down now. Any thread."""
+        return self._rules.policy.modes.mode(self._clock.now()) is Mode.LOCKED_DOWN
 
     def look(self, frame: Frame) -> None:
         """Have a visitor pass read that is held before the camera; returns at once.

@@ -154,10 +154,11 @@ class RemoteCommands:
 
     def _set_mode(self, command: Command) -> CommandOutcome:
         mode = MODES[command.type]
+        if mode is Mode.LOCKED_DOWN:
+            self._door.lock()  # not only once the mode is written down: a slow card takes seconds
         self._rules.set_mode(None if mode is None else ModeState(mode, None, command.by))
         if mode is Mode.LOCKED_DOWN:
-            # The mode refuses everybody from now on. The order also ends an opening that was granted just
-            # before.
+            # The mode refuses everybody from now on. This ends an opening that was granted just before.
             self._door.lock()
         now = self._rules.policy.modes.mode(self._clock.now())
         held = self._rules.policy.modes.is_held_unlocked(self._clock.now())
