@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from facegate_hub.community.rings import MOST_SHOWN, SHOWN_SECONDS, Ring, RingState, is_ringing
+from facegate_hub.community.rings import MOST_SHOWN, SHOWN_SECONDS, Ring, RingState, is_ringing, rang_lately
 from facegate_hub.database import reading
 from facegate_hub.tables import REQUESTS, RINGS_HEARD
 
@@ -36,7 +36,7 @@ class HeardRings:
         """Return the rings of the minutes before `now` (seconds since 1970), newest first."""
         ended = sa.select(REQUESTS.c.status).where(REQUESTS.c.id == RINGS_HEARD.c.request).scalar_subquery()
         query = sa.select(RINGS_HEARD, ended.label("status"))
-        recent = query.where(RINGS_HEARD.c.rang_at > now - SHOWN_SECONDS)
+        recent = query.where(rang_lately(RINGS_HEARD, now, SHOWN_SECONDS))
         newest = recent.order_by(RINGS_HEARD.c.rang_at.desc(), RINGS_HEARD.c.id).limit(MOST_SHOWN)
         with reading(self._engine) as connection:
             rows = list(connection.execute(newest))

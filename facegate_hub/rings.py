@@ -24,7 +24,14 @@ from edge.events import Kind
 from edge.wire.commands import CommandType
 from edge.wire.records import parse_record
 from edge.words import say
-from facegate_hub.community.rings import KEEP_SECONDS, RING_SECONDS, SHOWN_SECONDS, RingState, is_ringing
+from facegate_hub.community.rings import (
+    KEEP_SECONDS,
+    RING_SECONDS,
+    SHOWN_SECONDS,
+    RingState,
+    is_ringing,
+    rang_lately,
+)
 from facegate_hub.community.schema import FLATS, PEOPLE, RINGS, TIES
 from facegate_hub.database import insert_missing, reading
 from facegate_hub.heard_rings import TOLD
@@ -103,7 +110,7 @@ class RingBridge(LookingThread):
     def _show(self) -> None:
         """Show rings of the last minute to whom they are for."""
         with reading(self._engine) as connection:
-            recent = sa.select(RINGS_HEARD).where(RINGS_HEARD.c.rang_at > self._now() - RING_SECONDS)
+            recent = sa.select(RINGS_HEARD).where(rang_lately(RINGS_HEARD, self._now(), RING_SECONDS))
             heard = {row.id: row for row in connection.execute(recent)}
         if not heard:
             return
@@ -137,7 +144,7 @@ class RingBridge(LookingThread):
     def _keep(self, rows: list[dict[str, Any]]) -> None:
         """Keep rings for good; of a door that rings all the time, the first few."""
         with self._engine.begin() as connection:
-            minute = RINGS_HEARD.c.rang_at > self._now() - RING_SECONDS
+            minute = rang_lately(RINGS_HEARD, self._now(), RING_SECONDS)
             query = sa.select(RINGS_HEARD.c.door, sa.func.count()).where(minute).group_by(RINGS_HEARD.c.door)
             rung = {row[0]: int(row[1]) for row in connection.execute(query)}
             taken = []
@@ -219,8 +226,7 @@ class RingBridge(LookingThread):
         return True
 
     def _is_fresh(self) -> sa.ColumnElement[bool]:
-        # On both sides of now: after the clock went back, nobody knows how long ago somebody rang.
-        return RINGS_HEARD.c.rang_at.between(self._now() - LAST_SECONDS, self._now() + LAST_SECONDS)
+        return rang_lately(RINGS_HEARD, self._now(), LAST_SECONDS)
 
     def _claim(self, ring: str, answer: str) -> bool:
         """Note the one answer to a ring that is not over; False when there was one, or it is over.
@@ -291,7 +297,7 @@ class RingBridge(LookingThread):
             rows = list(connection.execute(asked))
         for row in rows:
             status, _ = outcome(self._engine, row.request)
-            if status in PENDING and self._now() - row.rang_at >= LAST_SECONDS:
+            if status in PENDING and abs(self._now() - row.rang_at) >= LAST_SECONDS:
                 self._call_back(row.request)
                 status, _ = outcome(self._engine, row.request)
             self._tell(row.id, RingState.OPENING if status in OPEN else TOLD[status], None)

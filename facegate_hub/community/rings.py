@@ -76,8 +76,7 @@ class Rings:
         """
         state, now = RingState.WISHED if opens else RingState.NO, self._book.now()
         mine = (RINGS.c.id == ring, RINGS.c.flat.in_(list(flats)))
-        is_now = RINGS.c.rang_at.between(now - RING_SECONDS + 1, now + RING_SECONDS - 1)
-        is_open = (RINGS.c.state == RingState.RINGING.value, is_now)
+        is_open = (RINGS.c.state == RingState.RINGING.value, rang_lately(RINGS, now, RING_SECONDS))
         answered = {"state": state.value, "answered_by": person, "answered_at": now}
         # The state is checked by the update itself: of two phones in a flat the first answer counts.
         with self._book.engine.begin() as connection:
@@ -86,7 +85,7 @@ class Rings:
 
     def _found(self, which: sa.ColumnElement[bool]) -> list[Ring]:
         now = self._book.now()
-        query = sa.select(RINGS).where(which, RINGS.c.rang_at > now - SHOWN_SECONDS)
+        query = sa.select(RINGS).where(which, rang_lately(RINGS, now, SHOWN_SECONDS))
         with self._book.looking() as connection:
             rows = connection.execute(query.order_by(RINGS.c.rang_at.desc(), RINGS.c.id).limit(MOST_SHOWN))
             return [
@@ -101,6 +100,15 @@ def _shown(state: str, rang_at: int, now: int) -> RingState:
     return RingState.OVER if found is RingState.RINGING and not is_ringing(rang_at, now) else found
 
 
+def rang_lately(table: sa.Table, now: float, seconds: float) -> sa.ColumnElement[bool]:
+    """Return which rings of a table are less than so many seconds old.
+
+    One that lies further ahead is from before the clock went back: nobody knows how long ago that was, and it
+    must not take the place of a ring of now.
+    """
+    return (table.c.rang_at > now - seconds) & (table.c.rang_at < now + seconds)
+
+
 def is_ringing(rang_at: float, now: float) -> bool:
-    """Return whether a ring may still be answered; one that lies ahead is from before the clock went back."""
+    """Return whether a ring may still be answered; see `rang_lately` for one that lies ahead."""
     return abs(now - rang_at) < RING_SECONDS

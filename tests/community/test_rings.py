@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from edge.errors import CommunityRefused, SyncError
 from edge.wire.commands import CommandType
 from facegate_hub.community.book import SYSTEM
-from facegate_hub.community.rings import RING_SECONDS, Rings, RingState
+from facegate_hub.community.rings import MOST_SHOWN, RING_SECONDS, Rings, RingState
 from facegate_hub.community.schema import RINGS
 from facegate_hub.community.verify import verify
 from facegate_hub.heard_rings import HeardRings
@@ -229,14 +229,31 @@ def test_a_ring_that_is_over_opens_nothing(site):
 def test_a_ring_from_before_the_clock_went_back_opens_nothing(site):
     """It could be answered until the clock was there again: whoever had rung was long gone."""
     ring = site.rung()
-    site.wire.seconds -= 3600
-    site.compound.clock.step_wall(-3600)
+    site.wire.seconds -= 300
+    site.compound.clock.step_wall(-300)
     assert [one.state for one in site.all()] == [one.state for one in site.heard()] == [RingState.OVER]
     with pytest.raises(CommunityRefused, match="has ended"):
         site.answer("wang", ring)
     site.wish_of("wang", ring)
     site.work()
     assert site.requests() == []
+
+
+def test_rings_from_before_the_clock_went_back_silence_no_bell(site):
+    """They filled the door's minute and the lists until the clock was there again."""
+    for _ in range(MOST_SHOWN):
+        site.rung()
+        site.advance(RING_SECONDS / MOST_A_MINUTE)
+    for _ in range(MOST_A_MINUTE):
+        site.rung()
+    site.wire.seconds -= 86_400
+    site.compound.clock.step_wall(-86_400)
+    ring = site.rung()
+    assert [one.id for one in site.all()] == [one.id for one in site.heard()] == [ring.id]
+    assert ring.state is RingState.RINGING
+    site.answer("wang", ring)
+    site.work()
+    assert len(site.wire.done) == 1
 
 
 def test_an_answer_is_never_played_back(site):
