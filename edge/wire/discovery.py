@@ -108,9 +108,10 @@ def _pressable(door: Announced) -> list[tuple[str, str, dict[str, Any]]]:
 
 def _wish(device: str) -> str:
     """Return a template of `ask`: with a time and an id of its own for each press."""
-    number = "{{ range(100000000, 999999999) | random }}"
+    # Home Assistant renders in Jinja's sandbox, which refuses a `range` of more than 100,000.
+    digits = "{{ range(10000, 99999) | random }}"
     return (
-        f'{{"v":1,"id":"ha-{number}-{number}","door":"{device}","do":"unlock",'
+        f'{{"v":1,"id":"ha-{digits * 2}-{digits * 2}","door":"{device}","do":"unlock",'
         '"at":"{{ utcnow().isoformat() }}"}'
     )
 

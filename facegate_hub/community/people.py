@@ -260,11 +260,9 @@ class PeopleRegister:
 
     def _all(self, connection: Connection, *conditions: sa.ColumnElement[bool]) -> list[Person]:
         rows = connection.execute(sa.select(PEOPLE).where(*conditions)).all()
-        ids = {row.id for row in rows}
-        wanted = (
-            # Without a condition all ties are read: a statement takes a limited number of values after IN.
-            sa.select(TIES).where(TIES.c.person.in_(ids) if conditions else sa.true()).order_by(TIES.c.id)
-        )
+        # By a query within it, not by ids: a statement takes a limited number of values after IN.
+        theirs = TIES.c.person.in_(sa.select(PEOPLE.c.id).where(*conditions))
+        wanted = sa.select(TIES).where(theirs).order_by(TIES.c.id)
         ties: dict[str, list[FlatTie]] = {}
         for tie in connection.execute(wanted):
             one = FlatTie(tie.id, tie.flat, TieKind(tie.kind), tie.since, tie.until)

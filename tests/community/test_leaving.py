@@ -16,7 +16,7 @@ from facegate_hub.community.notice_desk import NoticeDesk, NoticeDraft
 from facegate_hub.community.notices import NoticeLevel
 from facegate_hub.community.people import NewPerson, TieKind
 from facegate_hub.community.person import erase_person
-from facegate_hub.community.schema import FAULTS
+from facegate_hub.community.schema import FAULTS, PEOPLE
 from facegate_hub.community.staff_store import UNTOLD
 from facegate_hub.community.tickets import Report
 from facegate_hub.community.verify import verify
@@ -122,14 +122,29 @@ def test_a_row_put_back_behind_the_book_after_its_removal_is_seen(compound):
     assert problems(compound) == ["flats 9-1: no entry made it"]
 
 
-def test_more_names_than_one_statement_takes_are_read(compound):
-    """With 32,767 of them, or on PostgreSQL 65,536, nobody was found any more."""
+def take_few_values(engine):
+    """Have SQLite take little more in one statement than we give it at once."""
 
-    @sa.event.listens_for(compound.book.engine, "connect")
+    @sa.event.listens_for(engine, "connect")
     def few(connection, _record):
         connection.setlimit(9, AT_ONCE + 20)  # SQLITE_LIMIT_VARIABLE_NUMBER
 
-    compound.book.engine.dispose()
+    engine.dispose()
+
+
+def test_more_people_than_one_statement_takes_are_found_by_their_numbers(compound):
+    """Codes for the page that doors make were given to nobody any more."""
+    take_few_values(compound.book.engine)
+    compound.register.change(DORA, compound.people["li"], resident="3-1204-1")
+    rows = [{"id": f"p{number}", "state": "active", "language": "zh"} for number in range(2 * AT_ONCE)]
+    with compound.book.engine.begin() as connection:
+        connection.execute(sa.insert(PEOPLE), rows)
+    assert compound.register.by_resident() == {"3-1204-1": compound.people["li"]}
+
+
+def test_more_names_than_one_statement_takes_are_read(compound):
+    """With 32,767 of them, or on PostgreSQL 65,536, nobody was found any more."""
+    take_few_values(compound.book.engine)
     with compound.book.writing() as writing:
         marks = {writing.keep(f"name {number}", "person:x") for number in range(2 * AT_ONCE)}
         writing.enter(SYSTEM, "person.changed", "person:x")
