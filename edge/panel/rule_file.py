@@ -81,14 +81,16 @@ class RuleFile:
             raise ConfigError("the rules were changed at the door meanwhile; look at those that count first")
         # One more than is kept: what would fall off the end is there until the door has taken the rules.
         self._move_kept(range(KEPT, 0, -1), by=-1)
-        self._write(self._kept(0), before)
-        self._write(self.path, text)
         try:
+            self._write(self._kept(0), before)
+            self._write(self.path, text)
             told = self.use()
-        except ConfigError:
-            with suppress(OSError):
-                self._write(self.path, before)
-                self._kept(0).unlink()
+        except (ConfigError, OSError):
+            with suppress(ConfigError, OSError):
+                # Only where they were replaced: a card that is full could not take the former ones again.
+                if self.text() != before:
+                    self._write(self.path, before)
+                self._kept(0).unlink(missing_ok=True)
                 self._move_kept(range(KEPT), by=1)
             raise
         with suppress(OSError):

@@ -86,13 +86,15 @@ class _Past:
     def events(self, since: datetime) -> Iterator[DoorEvent]:
         read, before = 0, None
         while batch := self._ask.desk.events(before, BATCH):
-            for event in batch:
-                if event.at < since:
-                    return
-                yield event
+            # After a power cut a clock without a battery begins years too early, and may be set back: single
+            # events are older than those before them. Only a whole batch of old ones ends the search.
+            recent = [event for event in batch if event.at >= since]
+            if not recent:
+                return
+            yield from recent
             read, before = read + len(batch), batch[-1].seq
             if read >= MOST_EVENTS:
-                self.reached = batch[-1].at
+                self.reached = max(batch[-1].at, since)
                 return
 
 

@@ -109,7 +109,7 @@ def _own_display(ask: Ask) -> GateScreen:
 def _keys(ask: Ask) -> GateKeys:
     _own_display(ask)
     if ask.desk.keys is None:
-        raise PanelRefused(ask.say("no_door"))
+        raise PanelRefused(message("panel.no_door"))
     return ask.desk.keys
 
 

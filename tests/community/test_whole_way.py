@@ -43,6 +43,7 @@ class Neighbour(Person):
         self.cookie, self.language = cookie, language
         self.token = ""
         self.shot, self.faults = 1, {}
+        self.window = PHONE
 
     def say(self, text, /, **values):
         return say(f"community.{text}", self.language, **values)

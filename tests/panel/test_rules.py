@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import resource
 import stat
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -86,6 +89,15 @@ def test_rules_are_tried_on_the_past_and_then_put_into_force(door):
     assert door.events("panel.rules_changed")[0].data["by"] == "ines"
 
 
+def test_rules_are_tried_also_on_what_was_before_the_clock_was_wrong(door):
+    """A clock without a battery began at 1970 after a power cut: nothing before it was looked at."""
+    door.desk.residents.put_people([Resident("a", "Anna")])
+    for at in (door.clock.now().replace(hour=12), datetime(1970, 1, 1, tzinfo=UTC)):
+        door.desk.log.record(EventDraft(Kind.ACCESS_GRANTED, at, 1.0, "a", "granted", {"method": "card"}))
+    page, _ = trial(door.logged_in(), NIGHTLY)
+    assert "1 of 1 openings would have been refused" in page.text
+
+
 def test_other_rules_than_those_that_were_tried_do_not_come_into_force(door):
     ines = door.logged_in()
     _, mark = trial(ines, NIGHTLY)
@@ -162,3 +174,27 @@ def test_rules_that_the_door_refuses_push_none_of_the_former_ones_out(door):
         with pytest.raises(ConfigError, match="cannot do that"):
             file.put('[levels.refuse]\nschedule = "always"\n', file.text())
         assert kept_rules(door) == before
+
+
+@contextmanager
+def files_up_to(size):
+    """Let no file grow beyond this, as a card that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_rules_that_a_full_card_does_not_take_push_none_of_the_former_ones_out(door):
+    """The rules of now were kept as the former ones, and the oldest of them were lost."""
+    file = door.desk.rule_file
+    for number in range(4):
+        file.put(f'[levels.resident]\nschedule = "always"\n# {number}\n', file.text())
+    before, now = kept_rules(door), file.text()
+    for size in (0, len(now)):
+        with files_up_to(size), pytest.raises(OSError, match="too large"):
+            file.put(NIGHTLY + "#" * 1000, now)
+        assert kept_rules(door) == before
+        assert file.text() == now

@@ -184,7 +184,9 @@ def test_without_keypad_and_bell_there_are_no_buttons(tmp_path, stack):
     assert "open-pad" not in text
     assert 'id="ring"' not in text
     state(display)
-    assert display.post("/screen/ring").status_code == 422
+    refusal = display.post("/screen/ring")
+    assert refusal.status_code == 422
+    assert '<p lang="en">' not in refusal.text, "the reader's own words, not an error's English"
     assert display.post("/screen/pin", number="1", pin="1").status_code == 422
 
 
