@@ -109,10 +109,11 @@ class Attendance(HubClerk):
 
     def _miss(self, now: float) -> None:
         """Call doors offline that say they are there and were not heard, here or by who stores events."""
-        query = sa.select(DEVICES.c.id).where(
-            DEVICES.c.avail == "online",
-            sa.func.coalesce(DEVICES.c.heard_at, 0.0) < time.time() - SILENT_SECONDS,
-        )
+        wall = time.time()
+        # On both sides of now: after the wall clock went back, a door that is dead would be there until then.
+        recently = DEVICES.c.heard_at.between(wall - SILENT_SECONDS, wall + SILENT_SECONDS)
+        is_heard = sa.func.coalesce(recently, sa.false())
+        query = sa.select(DEVICES.c.id).where(DEVICES.c.avail == "online", ~is_heard)
         with reading(self._engine) as connection:
             quiet = connection.execute(query).scalars().all()
         # By this hub's monotonic clock as well: a wall clock that was set forward would make every door

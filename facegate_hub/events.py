@@ -271,7 +271,7 @@ class EventSink:
         refused: set[Key] = set()
         for device in sorted({device for device, _ in new}):
             mine = [key for key in new if key[0] == device]
-            began = (STREAMS.c.device == device, STREAMS.c.began_at > now - DAY_SECONDS)
+            began = (STREAMS.c.device == device, STREAMS.c.began_at.between(now - DAY_SECONDS, now))
             count = connection.execute(sa.select(sa.func.count()).select_from(STREAMS).where(*began)).scalar()
             refused |= set(mine[max(0, MOST_NEW_STREAMS - (count or 0)) :])
         first = {"upto": 0, "hash": GENESIS, "top": 0, "began_at": now}

@@ -92,7 +92,8 @@ class FaultWatch(LookingThread):
         gone = {
             door
             for door, row in doors.items()
-            if row.avail == "offline" and row.heard_at is not None and now - row.heard_at >= AWAY_SECONDS
+            # A time ahead is from before our clock went back: nobody knows how long the door has been gone.
+            if row.avail == "offline" and row.heard_at is not None and abs(now - row.heard_at) >= AWAY_SECONDS
         }
         is_network = len(gone) >= LEAST_TOGETHER and 2 * len(gone) > len(doors)
         if is_network:  # what single doors said of themselves before stays as it is

@@ -83,6 +83,17 @@ def test_a_door_that_the_broker_keeps_as_online_is_offline_after_three_missed_mi
     assert (hall.avail("dead"), hall.avail("alive")) == ("offline", "online")
 
 
+def test_a_door_that_was_heard_in_the_future_is_offline_once_it_is_silent(hall):
+    """The hub's clock was ahead and was set right: a dead door was there until the clock was."""
+    hall.says("dead", state="online")
+    with hall.engine.begin() as connection:
+        connection.execute(sa.update(DEVICES).values(heard_at=DEVICES.c.heard_at + 86_400))
+    hall.attendance.idle()
+    assert hall.avail("dead") == "online", "by the hub's other clock it was heard a moment ago"
+    hall.silence(SILENT_SECONDS + 1)
+    assert hall.avail("dead") == "offline"
+
+
 def test_a_door_that_is_heard_again_is_online(hall):
     hall.says("front", state="online")
     hall.silence(SILENT_SECONDS + 1)

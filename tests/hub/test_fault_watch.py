@@ -14,7 +14,7 @@ from facegate_hub.community.machine import TicketAct, TicketState
 from facegate_hub.community.schema import TICKETS
 from facegate_hub.community.verify import verify
 from facegate_hub.fault_watch import LASTS_SECONDS, WATCHED, FaultWatch
-from facegate_hub.tables import EVENTS, open_tables
+from facegate_hub.tables import DEVICES, EVENTS, open_tables
 from tests.community.compound import new_compound
 
 A, S = TicketAct, TicketState
@@ -168,3 +168,13 @@ def test_no_alarm_and_nothing_of_a_residents_is_ever_read(site):
             site.hear("lost", kind=str(kind), resident="anna-17")
     site.look()
     assert site.states() == []
+
+
+def test_a_door_that_was_heard_in_the_future_and_is_gone_has_a_ticket(site):
+    """The hub's clock was ahead and was set right: nobody was told until it was there again."""
+    heard = site.compound.clock.now().timestamp() + 86_400
+    with site.engine.begin() as connection:
+        connection.execute(sa.insert(DEVICES).values(id="gate", avail="offline", heard_at=heard))
+        connection.execute(sa.insert(DEVICES).values(id="hall", avail="online", heard_at=heard))
+    site.look()
+    assert len(site.states()) == 1
