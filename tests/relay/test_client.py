@@ -168,9 +168,10 @@ class HandGuard:
 
     def read_until(self, word: bytes, answer: bytes) -> list[bytes]:
         """Answer everything before the packet that begins with `word`, which is not answered yet."""
-        seen = []
+        seen: list[bytes] = []
         while not (packet := self.read()).startswith(word):
             seen.append(packet)
+            assert len(seen) < 100, "an order is kept for fifteen beats"
             self.answer(answer)
         return [*seen, packet]
 
