@@ -123,11 +123,17 @@ def main(words: list[str] | None = None) -> NoReturn:
         _stop(str(error), EXIT_CONFIG)
     except FacegateError as error:
         _stop(str(error), EXIT_FAILED)
-    except ModuleNotFoundError as error:
-        missing = what_is_missing(error.name)
-        if missing is None:
+    except (OSError, ModuleNotFoundError) as error:
+        if (line := _line_of(error)) is None:
             raise
-        _stop(missing, EXIT_FAILED)
+        _stop(line, EXIT_FAILED)
+
+
+def _line_of(error: OSError | ModuleNotFoundError) -> str | None:
+    """Return what is said of this error; None where it is a defect of the program: its place is wanted."""
+    if isinstance(error, ModuleNotFoundError):
+        return what_is_missing(error.name)
+    return None if error.filename is None else f"{error.filename}: {error.strerror}"
 
 
 def _with_way_out(words: str, ctx: click.Context) -> str:

@@ -22,6 +22,7 @@ def refuse_lookalike(identifier: Identifier, resident_id: str, rows: Sequence[Em
     point = identifier.operating_point()
     for row in rows:
         match = identifier.identify(row)
+        # The runner-up as well: for somebody who is enrolled again the best match is themselves.
         candidates = ((match.resident_id, match.similarity), (match.runner_up_id, match.runner_up_similarity))
         for other, similarity in candidates:
             if other is None or other == resident_id:

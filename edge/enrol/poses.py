@@ -20,10 +20,10 @@ class Pose(StrEnum):
 class Plan:
     """How much is collected, and for how long.
 
-    Yaw under `straight_yaw_deg` is the front, `turned_yaw_deg` and more a side; pitch likewise. When
-    nobody looks straight within `patience_seconds`, up to `aside_yaw_deg` counts as the front: the
-    camera hangs to one side. Other poses are given up after that time: who cannot turn the neck is
-    enrolled all the same.
+    Yaw up to `straight_yaw_deg` is the front, `turned_yaw_deg` and more a side; a pitch of
+    `nodded_pitch_deg` and more is up or down. If the person has not looked straight within
+    `patience_seconds`, the camera hangs to one side, and up to `aside_yaw_deg` counts as the front. After
+    that time the other poses are given up, so that whoever cannot turn the neck is enrolled all the same.
     """
 
     front_shots: int = 6

@@ -51,10 +51,12 @@ def verdicts(files: Sequence[tuple[str, bytes]], told: Message, language: str) -
 
 
 def _why(data: bytes, told: Message) -> Message:
+    # A photo whose end is missing can be decoded all the same, and is then refused for its looks alone.
     return told if told.id == UNREAD else and_its_end(data, told)
 
 
 def _by_number(told: object) -> Iterator[tuple[int, Message]]:
+    """Yield (photo, what is said of it) of every message within `told`: a refusal may list several."""
     if isinstance(told, Sequence) and not isinstance(told, str):
         for one in told:
             yield from _by_number(one)

@@ -35,8 +35,8 @@ TICK_SECONDS = 1.0
 """Between two looks whether there is a new event or the door has moved."""
 
 LOOK_SECONDS = 10.0
-"""Between two looks at everything else; findings are ten seconds old at most. Also how soon a browser
-that has left is noticed where nothing told us: it is sent a line at least this often."""
+"""Between two looks at everything else, so that findings are ten seconds old at most. A line is sent at least
+this often, for only sending shows that a browser has left without closing its connection."""
 
 STILL_HERE = ": still here\n\n"
 OVER = "event: over\ndata: -\n\n"

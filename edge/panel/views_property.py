@@ -1,4 +1,4 @@
-"""What this page does for the property's: a resident is let onto the residents' page, a service is signed."""
+"""What the door's page does for the property: it invites to the residents' page, and signs for a service."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CODE_LETTERS = 20
 """99 bits, as the console's invitations have."""
 VALID = timedelta(days=7)
 PARTS = ("whole", "camera", "lock", "reader", "power", "network")
-"""What of a door a service was of."""
+"""Which part of a door was serviced."""
 NEXT_DAYS = (90, 180, 365)
 
 

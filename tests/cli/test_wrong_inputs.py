@@ -53,6 +53,8 @@ WRONG = [
     ("card add xx flat-1 --data {}", FAILED, "w26:FACILITY:NUMBER"),
     ("card remove nobody --data {}", FAILED, "no PIN and no card"),
     ("pass isue", USAGE, "'issue'"),
+    ("pass key {}/none/pass.key", FAILED, "none/pass.key: No such file or directory"),
+    ("pass key {}/clip.mp4/pass.key", FAILED, "clip.mp4/pass.key: Not a directory"),
     ("policy check --rules {}/none.toml", CONFIG, "none.toml"),
     ("config --config {}/none.toml", CONFIG, "no such file"),
     ("config --config {}/broken.toml", CONFIG, "not valid TOML"),

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 class SharingTies:
     """One door as the sharing of faces sees it. All callables from any thread, but for `opens`.
 
-    `opens` returns those of some residents whose levels are about this door at all, and is asked by the
-    thread that reads and writes letters; `refuse_lookalike` (resident,
-    rows) raises `EnrolmentRefused`; `model_id` is None while nobody can be recognised; `ran_seconds` is
-    how long the door has run over all its starts; `receipt_key` signs receipts of withdrawals.
+    `opens` takes residents and returns those of them whose levels are about this door at all; only the
+    thread that reads and writes letters calls it. `refuse_lookalike` (resident, rows) raises
+    `EnrolmentRefused`. `model_id` is None while nobody can be recognised. `ran_seconds` is how long the door
+    has run over all its starts. `receipt_key` signs receipts of withdrawals.
     """
 
     device: str
