@@ -48,6 +48,8 @@ class MotionGate:
     """Compares each picture with the last one that was worth a look. One thread."""
 
     def __init__(self) -> None:
+        self.changed = 0.0
+        """Of the picture: how much of it changed at the last look."""
         self._reference: np.ndarray[tuple[int, ...], np.dtype[np.uint8]] | None = None
 
     def observe(self, image: Image) -> Motion:
@@ -61,7 +63,9 @@ class MotionGate:
         if before is None:
             return Motion.MOVED
         change = cv2.absdiff(grey, before)
-        if int(np.count_nonzero(change > CHANGED_LEVELS)) < CHANGED_PIXELS:
+        pixels = int(np.count_nonzero(change > CHANGED_LEVELS))
+        self.changed = pixels / change.size
+        if pixels < CHANGED_PIXELS:
             self._reference = before
             return Motion.STILL
         jumped = float(change.mean()) > JUMP_LEVELS and not has_same_structure(grey, before)

@@ -32,9 +32,9 @@ class StaffNotices:
         drafts, self._drafts = self._drafts, []
         return drafts
 
-    def of_jump(self, frame: Frame) -> None:
-        """Take note that the whole picture changed at once."""
-        self._of_picture(frame, self._trouble.note_jump(frame.time))
+    def of_jump(self, frame: Frame, changed: float) -> None:
+        """Take note that so much of the picture changed at once, and what it shows with it."""
+        self._of_picture(frame, self._trouble.note_jump(frame.time, changed))
 
     def of_rest(self, frame: Frame) -> None:
         """Take note of a picture and its size; trouble that begins with it, or is over, is told."""
@@ -56,6 +56,8 @@ class StaffNotices:
 
     def of_company(self, frame: Frame, people: int) -> None:
         """Take note of how many people are in view; tell when more were there than were let in."""
+        if people:
+            self._trouble.note_people(frame.time)
         company = self.company.see(frame.time, people)
         if company is not None:
             self._add(frame, Kind.ACCESS_COMPANY, company)

@@ -15,6 +15,14 @@ picture that switches between two cameras."""
 
 CALM_SECONDS = 60.0
 
+WHOLE = 0.7
+"""A jump that changes less of the picture may be somebody close by who steps in, or out. Seven people
+(faces of 140 to 200 px) who come in or cross in 0.7 to 1 s changed at most 0.67, nine in ten of 2,850 cuts
+between clips and photographs that have nothing to do with each other 0.76 and more."""
+
+PERSON_SECONDS = 1.0
+"""So long before or after such a jump the face of who stepped in or out is seen."""
+
 SHAPE = 0.03
 """By so much the ratio of width to height may change: encoders fill up to whole blocks, 1,088 for 1,080."""
 
@@ -36,6 +44,8 @@ class PictureTrouble:
         self._is_odd = False
         self._shape_since = float("-inf")
         self._jumps: deque[float] = deque(maxlen=JUMPS)
+        self._partial: deque[float] = deque(maxlen=JUMPS)
+        self._person_at = float("-inf")
 
     def note_face(self, track_id: int, turn: int) -> dict[str, Any] | None:
         """Take which way up a face was that was looked at closely: `turn` degrees, 0 for upright."""
@@ -66,8 +76,20 @@ class PictureTrouble:
             return None
         return self._begin("reshaped", was="x".join(map(str, first)), now=f"{width}x{height}")
 
-    def note_jump(self, time: float) -> dict[str, Any] | None:
-        """Take note that the scene jumped."""
+    def note_people(self, time: float) -> None:
+        """Take note that somebody's face is in view: theirs was what jumped just now."""
+        self._person_at = time
+        self._partial.clear()
+
+    def note_jump(self, time: float, changed: float = 1.0) -> dict[str, Any] | None:
+        """Take note that the scene jumped; `changed` is how much of the picture is another than before."""
+        if changed >= WHOLE:
+            return self._count_jump(time)
+        if not 0 <= time - self._person_at <= PERSON_SECONDS:
+            self._partial.append(time)
+        return None
+
+    def _count_jump(self, time: float) -> dict[str, Any] | None:
         self._jumps.append(time)
         is_often = len(self._jumps) == JUMPS and time - self._jumps[0] <= JUMP_SECONDS
         if "jumping" in self._troubles or not is_often:
@@ -75,7 +97,12 @@ class PictureTrouble:
         return self._begin("jumping", way_out="look at the light, the lens and the camera's link")
 
     def settle(self, time: float) -> dict[str, Any] | None:
-        """Say that the jumping is over, once, after a minute without any."""
+        """Count the jumps that no face explains by now; say once when there was none for a minute."""
+        news = None
+        while self._partial and time - self._partial[0] > PERSON_SECONDS:
+            news = self._count_jump(self._partial.popleft()) or news
+        if news is not None:
+            return news
         return self._end("jumping") if self._jumps and time - self._jumps[-1] >= CALM_SECONDS else None
 
     def _begin(self, state: str, **told: str) -> dict[str, Any]:

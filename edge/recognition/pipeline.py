@@ -164,7 +164,7 @@ class Pipeline:
         left: list[Decision] = []
         if motion is Motion.JUMPED:
             # After a jump of the picture no face goes on from an earlier one.
-            self._notices.of_jump(frame)
+            self._notices.of_jump(frame, self._motion.changed)
             left += self._forget(frame, self._tracker.clear())
         self._notices.of_rest(frame)
         # Nobody here and nothing moves: a look now and then still finds who came unnoticed.
