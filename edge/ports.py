@@ -231,3 +231,6 @@ class Roster(Protocol):
 
     def confirm(self, at: datetime) -> None:
         """Remember when the property last said that we are up to date."""
+
+    def catch_up(self) -> None:
+        """Do what an earlier change had to leave undone, if it can be done now. Call it every second."""

@@ -96,6 +96,9 @@ class SqliteRoster:
             left |= {one.id for one in records if one.id in known and begun(one.text) > known[one.id]}
         return frozenset(left)
 
+    def catch_up(self) -> None:
+        """Do nothing: a change of this file is made whole."""
+
     def confirm(self, at: datetime) -> None:
         """Remember that the property said at `at` that this roster is up to date."""
         with self._store.writing() as (connection, _version):

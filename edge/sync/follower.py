@@ -130,7 +130,7 @@ class RosterFollower(TopicWorker):
         self._is_new = True
 
     def idle(self) -> None:
-        """Ask on a new connection, and again when an answer is overdue."""
+        """Ask on a new connection, and again when an answer is overdue; do what an earlier change left."""
         if self._is_new:
             self._is_new = False
             # Before asking, which may fail on a bad card: then this one is overdue, and asked again.
@@ -139,6 +139,7 @@ class RosterFollower(TopicWorker):
         if self._asked_at is not None and self._clock.monotonic() - self._asked_at > self._patience:
             self._patience = min(MOST_PATIENCE_SECONDS, 2 * self._patience)
             self._compare() if self._head is not None else self._ask("delta")
+        self._roster.catch_up()
 
     def _take_head(self, message: Message) -> None:
         head = Head.parse(self._keys.open(message.payload, HEAD))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edge.broker.settings import BrokerSettings
 from edge.domain import RosterChange, RosterState
 from edge.enrol.ways_in import WaysIn
 from edge.errors import RosterDrift
@@ -13,8 +14,9 @@ from edge.service.property.ended_ways import EndingRoster
 from edge.service.property.untold import UntoldWays
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.store.roster import SqliteRoster, roster_digest
+from edge.sync.follower import RosterFollower
 from edge.wire.records import parse_record
-from tests.sync.hubside import ManualClock, MemoryJournal
+from tests.sync.hubside import KEYS, ManualClock, MemoryJournal
 
 
 class Door:
@@ -26,6 +28,9 @@ class Door:
         self.journal = MemoryJournal()
         untold = UntoldWays(folder, self.journal.append, ManualClock())
         self.roster = EndingRoster(SqliteRoster(self.store), folder, untold)
+        self.follower = RosterFollower(
+            BrokerSettings("127.0.0.1", "door-1"), KEYS, self.roster, self.journal.append, ManualClock()
+        )
         self.records = {}
 
     def hear(self, identity, rev, **fields):
@@ -136,8 +141,24 @@ def test_a_removal_waits_for_no_file_of_cards(door, tmp_path):
     assert door.store.get("anna") is None
     away.rename(tmp_path / "pin.key")
     assert door.held() == ["anna", "anna"]
-    door.roster.confirm(ManualClock().now())
+    door.follower.idle()
     assert door.held() == []
+
+
+def test_who_gets_the_number_once_the_file_works_again_keeps_what_they_are_given(door, tmp_path):
+    """The property may confirm the roster only hours later."""
+    door.hear("anna", 1)
+    door.give("anna", "w26:17:1")
+    away = tmp_path / "away.db"
+    (tmp_path / "pin.key").rename(away)
+    door.change(("anna", 2, False), ("anna", 3, True))
+    door.follower.idle()
+    away.rename(tmp_path / "pin.key")
+    door.follower.idle()
+    assert door.held() == []
+    door.give("anna", "w26:17:2")
+    door.roster.confirm(ManualClock().now())
+    assert door.held() == ["anna", "anna"]
 
 
 def test_a_removal_that_waited_for_the_file_of_cards_is_carried_out_after_a_restart(door, tmp_path):

@@ -40,6 +40,7 @@ class EndingRoster:
         self._path = data / CREDENTIALS_FILE
         self._left: set[str] = set()
         """Who was removed while their PINs and cards could not be."""
+        self._told = ""
         self._untold = untold
 
     def look_again(self) -> None:
@@ -75,8 +76,11 @@ class EndingRoster:
 
     def confirm(self, at: datetime) -> None:
         """Remember when the property last said that we are up to date."""
-        self._take_from(())
         self._roster.confirm(at)
+
+    def catch_up(self) -> None:
+        """Take back what could not be so far, before somebody new with that id is given a PIN or card."""
+        self._take_from(())
 
     def _take_from(self, gone: Iterable[str]) -> None:
         """Take back every PIN, card and pass of people who are removed."""
@@ -92,7 +96,11 @@ class EndingRoster:
             self._left.clear()
             self._untold.tell()
         except StoreError as error:
-            logger.error("PINs and cards of people who left are taken back later: %s", error)  # noqa: TRY400
+            if str(error) != self._told:  # tried every second: the same reason is logged once
+                logger.error("PINs and cards of people who left are taken back later: %s", error)  # noqa: TRY400
+            self._told = str(error)
+        else:
+            self._told = ""
 
     def _end(self, orders: Mapping[str, int]) -> None:
         if not orders:
