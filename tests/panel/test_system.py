@@ -16,6 +16,7 @@ from edge.panel.network import BrokerState, NetworkState
 from edge.panel.sight import LOOK_SECONDS, FaceOverlay
 from edge.panel.telling import QUIET_SECONDS
 from edge.panel.troubles import SOON_SECONDS, troubles
+from edge.service.panel.backup import HANDED_OUT_SECONDS
 from edge.service.panel.network import is_local, network_reader, own_addresses
 from edge.store.residents import ResidentStore
 from edge.store.restore import RestoreWish, restore
@@ -321,3 +322,15 @@ def test_a_fault_of_the_program_is_a_page_in_the_readers_language(panel):
     assert 'lang="zh-CN"' in answer.text
     assert "ZeroDivisionError" not in answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_a_second_backup_takes_nobody_theirs_away_and_removes_what_was_left(panel, tmp_path):
+    """The first person's download ended with an error: the second request had removed the file."""
+    left = tmp_path / ".panel-backup-0000.fgb"
+    left.write_bytes(b"of a crash")
+    first, second = (panel.desk.back_up(PASSPHRASE) for _ in range(2))
+    assert first.exists()
+    assert not left.exists()
+    panel.clock.advance(HANDED_OUT_SECONDS + 1)
+    third = panel.desk.back_up(PASSPHRASE)
+    assert [one.exists() for one in (first, second, third)] == [False, False, True]
