@@ -106,16 +106,24 @@ class Scenery:
         """Places found since somebody last emptied this list; each is listed once."""
 
     def visitors(
-        self, image: Image, tracks: Sequence[Track], time: float, hopeless: Collection[int]
+        self,
+        image: Image,
+        tracks: Sequence[Track],
+        time: float,
+        hopeless: Collection[int],
+        let_in: Collection[int] = (),
     ) -> list[Track]:
         """Return the tracks that are people, or may be.
 
         `hopeless` are the tracks that were looked at often enough and never came to anything: only
-        they can be a screen. Somebody who was let in is never among them.
+        they can be a screen. Somebody who was `let_in` is never among them, and how long they stood there
+        until then proves nothing against them.
         """
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if tracks else None
         self._places = [one for one in self._places if time - one.seen_at <= PLACE_LIFE_SECONDS]
         self._stays = {track.id: self._stays[track.id] for track in tracks if track.id in self._stays}
+        for stay in (self._stays[track_id] for track_id in let_in if track_id in self._stays):
+            stay.since = time
         return [track for track in tracks if not self._hangs(grey, track, time, track.id in hopeless)]
 
     def _hangs(self, grey: Image | None, track: Track, time: float, is_hopeless: bool) -> bool:  # noqa: FBT001

@@ -174,7 +174,8 @@ class Pipeline:
         self._last_glance = frame.time
         tracks, ended = self._tracker.update(self._looker.glance(frame.image), frame.time)
         self.faces_seen += len(tracks)
-        people = self._scenery.visitors(frame.image, tracks, frame.time, self._visits.hopeless())
+        hopeless, let_in = self._visits.hopeless(), self._visits.let_in()
+        people = self._scenery.visitors(frame.image, tracks, frame.time, hopeless, let_in)
         hanging = [track.id for track in tracks if track not in people]
         # Before `note_faces`, which asks where the faces of those who have just gone were last.
         left += self._forget(frame, ended)

@@ -281,6 +281,10 @@ class Visits:
         """Return the tracks that were looked at long enough and never came to anything."""
         return {track_id for track_id, visit in self._by_track.items() if visit.is_hopeless}
 
+    def let_in(self) -> set[int]:
+        """Return the tracks on which somebody was let in and still stands."""
+        return {track_id for track_id, visit in self._by_track.items() if visit.let_in is not None}
+
     def end(self, track_id: int) -> Visit | None:
         """Forget a track that ended and return its visit."""
         visit = self._by_track.pop(track_id, None)

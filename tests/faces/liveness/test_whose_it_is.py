@@ -432,6 +432,18 @@ class TestWhoWasLetInAndStays:
         door.see(4, (ANNA, 400))
         assert door.reasons == ["granted"]
 
+    @pytest.mark.parametrize("alive", [0.05, HALF_SEEN])
+    def test_is_no_screen_when_liveness_refuses_them_for_a_moment_after_the_door_fell_shut(self, alive):
+        """They wait for somebody outside for a minute; the door falls shut, with sunglasses on at first."""
+        door = Street()
+        door.see(60, (ANNA, 250))
+        door.living.alive[0] = alive
+        door.pipeline.note_closed(door.now)
+        door.see(6, (ANNA, 250))
+        door.living.alive[0] = 0.95
+        door.see(10, (ANNA, 250))
+        assert door.grants == ["anna", "anna"]
+
     def test_costs_no_look_by_liveness_while_somebody_else_waits_for_one(self):
         door = Street(_3=NARROWLY)
         door.see(9.5, (ANNA, 100))
