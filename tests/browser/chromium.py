@@ -9,19 +9,20 @@ import shutil
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 import uvicorn
 from selenium import webdriver
+from selenium.common.exceptions import JavascriptException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
 from edge.web.tls import own_certificate
 from tests.loopback import free_port
 from tests.places import REPOSITORY
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,9 +145,18 @@ def axe_source() -> str:
 
 
 def accessibility_faults(browser, source: str) -> list[str]:
-    """Return what axe finds wrong with the page shown now."""
-    browser.execute_cdp_cmd("Runtime.evaluate", {"expression": f"{source};0", "returnByValue": True})
-    return _found(browser, "")
+    """Return what axe finds wrong with the page shown now, or with the next one where this one just goes."""
+    found: list[list[str]] = []
+
+    def is_looked_at():
+        browser.execute_cdp_cmd("Runtime.evaluate", {"expression": f"{source};0", "returnByValue": True})
+        # A page that leads on by itself, such as an enrolment that ends, takes axe with it.
+        with suppress(JavascriptException):
+            found.append(_found(browser, ""))
+        return bool(found)
+
+    wait_until(is_looked_at, "axe on a page that stays")
+    return found[0]
 
 
 SEEN_BY_THE_EYE = "runOnly: ['color-contrast', 'link-in-text-block', 'scrollable-region-focusable']"
