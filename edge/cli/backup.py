@@ -68,6 +68,11 @@ def backup(
 
 def _note(data: Path) -> None:
     """Write into the door's journal that a backup is made; a card that fails hinders no backup."""
+    # All that the block loads is loaded before it: the folder's owner may not be able to read this program,
+    # where it lies in root's home.
+    import edge.runtime.clock
+    import edge.store.journal
+    import edge.store.reader  # noqa: F401
     from edge.cli.door_files import tell_journal
     from edge.store.acting import acting_as, owner_to_become
 

@@ -145,7 +145,7 @@ class EventLog:
             self.retry()
         if len(self._unsaved):
             logger.critical("%d events could not be stored; the next start tries again", len(self._unsaved))
-            self._spool.flush()
+        self._spool.flush()
         self._journal.close()
 
     def _store(self, draft: EventDraft) -> DoorEvent:

@@ -72,7 +72,7 @@ class Spool:
         ]
 
     def flush(self) -> None:
-        """Wait, a second at most for each file, until what was added is in it: before the process ends."""
+        """Wait until the last change of each file is done, a second at most: before the process ends."""
         for asked in self._last:
             with suppress(OSError):  # TooSlow is one
                 asked.wait(DEADLINE_SECONDS)
@@ -82,10 +82,11 @@ class Spool:
         if not self._copies:
             return
         self._copies = 0
-        for file, aside in self._files:
-            if file in self._unread:
-                continue
+        self._last = [
             aside.hand_over(lambda file=file: _remove(file))  # type: ignore[misc]
+            for file, aside in self._files
+            if file not in self._unread
+        ]
 
     def take(self, mono: float) -> list[EventDraft]:
         """Return what earlier processes left behind, oldest first; it stays until `clear`.

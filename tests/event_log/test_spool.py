@@ -220,6 +220,7 @@ def test_copies_that_cannot_be_read_now_stay_for_the_next_start(files):
     later.restore(in_drafts(card))
     assert later.unsaved == 1
     later.retry()
+    later.close()  # the copies have gone when it returns
     last = log_of(card, files)
     last.restore(lambda _draft: False)
     assert last.unsaved == 0, "read once, it goes"
