@@ -16,6 +16,7 @@ from edge.cli.consent.agreement import Agreement, agreement_options, recorded
 from edge.cli.data_dir import data_option
 from edge.cli.door_files import looked_at, opened
 from edge.cli.identity import PERSON_NAME, RESIDENT_ID
+from edge.cli.json_option import json_option
 from edge.cli.recording import RECORDING
 from edge.events import Kind
 from edge.lazy_group import ToldGroup
@@ -124,7 +125,7 @@ def add(
 
 
 @enrol.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+@json_option
 @data_option
 def list_(as_json: bool, data: Path) -> None:
     """List the residents and how many templates of which model each has.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge.cli.json_option import report_json_option
 from edge.lazy_group import ToldGroup
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def matcher() -> None:
 @click.option("--templates", default=500, show_default=True, help="Gallery size to measure with.")
 @click.option("--dim", default=128, show_default=True, help="Length of an embedding.")
 @click.option("--backend", default="auto", show_default=True, help="Force one, as the setting would.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@report_json_option
 def info(templates: int, dim: int, backend: str, as_json: bool) -> None:
     """Measure every backend on this board and say which one would search.
 

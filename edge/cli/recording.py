@@ -26,3 +26,12 @@ class _Recording(click.Path):
 
 
 RECORDING = _Recording()
+
+galleries_option = click.option(
+    "--gallery",
+    "galleries",
+    multiple=True,
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder with one folder of photos or clips per resident; may be repeated.",
+)

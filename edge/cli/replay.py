@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from edge.cli.json_option import json_option
 from edge.cli.rates import RATE
-from edge.cli.recording import RECORDING
+from edge.cli.recording import RECORDING, galleries_option
 
 if TYPE_CHECKING:
     from edge.domain import Decision, OperatingPoint
@@ -23,14 +24,7 @@ LIVENESS = click.Choice(["off", "passive", "strict"])
 
 @click.command()
 @click.argument("clip", type=RECORDING)
-@click.option(
-    "--gallery",
-    "galleries",
-    multiple=True,
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Folder with one folder per resident, holding photos or clips. May be given several times.",
-)
+@galleries_option
 @click.option("--fpir", type=RATE, default=1e-3, show_default=True, help="Strangers let in per visit.")
 @click.option("--similarity", type=float, default=None, help="Experts: a bare threshold instead.")
 @click.option(
@@ -56,7 +50,7 @@ LIVENESS = click.Choice(["off", "passive", "strict"])
     help="Access rules of the site; everybody enrolled may pass without.",
 )
 @click.option("--cache/--no-cache", default=True, help="Keep enrolled shots for the next replay.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+@json_option
 def replay(
     clip: Path,
     galleries: tuple[Path, ...],

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 import click
 
+from edge.cli.json_option import report_json_option
 from edge.cli.rates import RATE
-from edge.cli.recording import RECORDING
+from edge.cli.recording import RECORDING, galleries_option
 from edge.lazy_group import LazyGroup
 
 COMMANDS = {
@@ -33,14 +34,7 @@ def bench() -> None:
 
 @click.command()
 @click.argument("clip", type=RECORDING)
-@click.option(
-    "--gallery",
-    "galleries",
-    multiple=True,
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Folder with one folder of photos or clips per resident; may be repeated.",
-)
+@galleries_option
 @click.option("--fpir", type=RATE, default=1e-3, show_default=True, help="Strangers let in per visit.")
 @click.option("--rounds", default=3, show_default=True, help="Fresh processes, ours and theirs in turn.")
 @click.option(
@@ -62,7 +56,7 @@ def bench() -> None:
     show_default=True,
     help="Peer of the script to run; may be repeated.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@report_json_option
 def video(
     clip: Path,
     galleries: tuple[Path, ...],
@@ -118,16 +112,9 @@ def video(
 
 @click.command()
 @click.argument("clip", type=RECORDING)
-@click.option(
-    "--gallery",
-    "galleries",
-    multiple=True,
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Folder with one folder of photos or clips per resident; may be repeated.",
-)
+@galleries_option
 @click.option("--minutes", default=30.0, show_default=True, help="Minutes of recording to show.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@report_json_option
 def soak(clip: Path, galleries: tuple[Path, ...], minutes: float, as_json: bool) -> None:
     """Play CLIP in a loop, as fast as it goes: memory, open files and decisions of every loop.
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge.cli.json_option import report_json_option
+
 if TYPE_CHECKING:
     from edge.bench.matcher.data import Crowd
     from edge.domain import Embedding
@@ -40,7 +42,7 @@ SIZES = (500, 10_000, 100_000)
 @click.option("--seconds", default=5.0, show_default=True, help="Time per size and batch.")
 @click.option("--plot", "picture", type=click.Path(dir_okay=False, path_type=Path), help="PNG over the size.")
 @click.option("--scale", is_flag=True, help="Only ours: load, memory, and changes during searches.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@report_json_option
 def matcher(
     sizes: tuple[int, ...],
     dim: int,

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from edge.cli.json_option import report_json_option
 from edge.cli.recording import RECORDING
 
 
@@ -22,7 +23,7 @@ from edge.cli.recording import RECORDING
     show_default=True,
     help="Attack detection.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@report_json_option
 def panel(clip: Path, seconds: float, liveness: str, as_json: bool) -> None:
     """Measure the CPU of `facegate run` on CLIP without a panel, unwatched, and with one viewer of each kind.
 

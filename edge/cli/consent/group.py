@@ -14,6 +14,7 @@ from edge.cli.consent.papers import export, receipt_key, verify_receipt
 from edge.cli.data_dir import data_option
 from edge.cli.door_files import looked_at, opened
 from edge.cli.identity import RESIDENT_ID
+from edge.cli.json_option import json_option
 from edge.cli.run import DEFAULT_CONFIG
 from edge.events import Kind
 from edge.lazy_group import ToldGroup
@@ -103,7 +104,7 @@ def record(residents: tuple[str, ...], greeting: bool, agreement: Agreement, dat
 
 @consent.command("list")
 @click.option("--missing", is_flag=True, help="Only the ids of those enrolled and not matched.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+@json_option
 @data_option
 def list_(missing: bool, as_json: bool, data: Path) -> None:
     """List every resident's consents, and who is enrolled without one.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge.cli.json_option import report_json_option
 from edge.cli.rates import RATE
 from edge.lazy_group import LazyGroup
 
@@ -52,7 +53,6 @@ RELATIVES = click.option(
 MODEL = click.option(
     "--model", default="sface", show_default=True, help="Face network, as in `facegate models list`."
 )
-JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 
 
 @click.command(cls=LazyGroup, commands_table=COMMANDS)
@@ -72,7 +72,7 @@ def evaluate() -> None:
     help="Pairs of photos, as LFW's pairs.txt has them.",
 )
 @MODEL
-@JSON
+@report_json_option
 def verification(images: Path, pairs: Path, model: str, as_json: bool) -> None:
     """Compare the labelled pairs in the file PAIRS (LFW's format), fold by fold.
 
@@ -111,7 +111,7 @@ def verification(images: Path, pairs: Path, model: str, as_json: bool) -> None:
     help="Shrink every second enrolment photo until its face is PX wide.",
 )
 @MODEL
-@JSON
+@report_json_option
 def open_set(
     images: Path, protocol: Path, fpir: float, gates: bool, spoil: int | None, model: str, as_json: bool
 ) -> None:
@@ -160,7 +160,7 @@ def open_set(
     "--draws", default=200, show_default=True, type=click.IntRange(1), help="Galleries of each size."
 )
 @MODEL
-@JSON
+@report_json_option
 def rates(
     folders: tuple[Path, ...],
     labels: Path | None,
@@ -205,7 +205,7 @@ def rates(
 )
 @click.option("--save", is_flag=True, help="Write it down for a model that the site has added.")
 @MODEL
-@JSON
+@report_json_option
 def calibrate(
     folders: tuple[Path, ...],
     labels: Path | None,
