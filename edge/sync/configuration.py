@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.broker.clerk import TopicWorker
-from edge.errors import FacegateError
 from edge.events import Kind
 from edge.sync.refusals import RetainedRefusals
 from edge.sync.retained import Authentic, NewestKept
@@ -93,18 +92,14 @@ class ConfigurationFollower(TopicWorker):
 
     def handle(self, message: Message) -> None:
         """Take one wish and tell what counts now."""
-        try:
+        with self._refusals.telling():
             self._kept.take(self._authentic.read(message.payload, self._kind.parse))
-        except FacegateError as error:
-            self._refusals.tell(str(error))
         self.idle()
 
     def idle(self) -> None:
         """Try again what the card did not take, and report what counts when it changed."""
-        try:
+        with self._refusals.telling():
             self._kept.try_again()
-        except FacegateError as error:
-            self._refusals.tell(str(error))
         # Compared as bytes, once a second: whatever changes what counts, the page or the card, is told.
         report = self._keeper.reported().encode()
         if report != self._told:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from edge.broker.clerk import TopicWorker
-from edge.errors import FacegateError
 from edge.events import Kind
 from edge.sync.refusals import RetainedRefusals
 from edge.sync.retained import Authentic, NewestKept
@@ -58,14 +57,10 @@ class PassEndsFollower(TopicWorker):
 
     def handle(self, message: Message) -> None:
         """Take one list."""
-        try:
+        with self._refusals.telling():
             self._kept.take(self._authentic.read(message.payload, PassEnds.parse))
-        except FacegateError as error:
-            self._refusals.tell(str(error))
 
     def idle(self) -> None:
         """Try again what the card did not take."""
-        try:
+        with self._refusals.telling():
             self._kept.try_again()
-        except FacegateError as error:
-            self._refusals.tell(str(error))

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from edge.broker.clerk import TopicWorker
 from edge.domain import EventDraft
-from edge.errors import FacegateError
 from edge.events import Kind
 from edge.sync.refusals import RetainedRefusals
 from edge.sync.retained import Authentic, NewestKept
@@ -56,17 +55,13 @@ class NoticeFollower(TopicWorker):
 
     def handle(self, message: Message) -> None:
         """Take one set."""
-        try:
+        with self._refusals.telling():
             self._kept.take(self._authentic.read(message.payload, NoticeSet.parse))
-        except FacegateError as error:
-            self._refusals.tell(str(error))
 
     def idle(self) -> None:
         """Try again what the card did not take."""
-        try:
+        with self._refusals.telling():
             self._kept.try_again()
-        except FacegateError as error:
-            self._refusals.tell(str(error))
 
     def _keep(self, notices: NoticeSet) -> None:
         if not self._keeper.take(notices):

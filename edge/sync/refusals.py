@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from edge.domain import EventDraft
+from edge.errors import FacegateError
 from edge.floods import FloodLimit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from edge.events import Kind
     from edge.ports import Clock
@@ -29,6 +31,14 @@ class RetainedRefusals:
         self._clock = clock
         self._last = ""
         self._limit = FloodLimit()
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Run the block; what it refuses, with a `FacegateError`, is told."""
+        try:
+            yield
+        except FacegateError as error:
+            self.tell(str(error))
 
     def tell(self, why: str) -> None:
         """Write down a refusal, unless it is the last one again or one of too many."""
