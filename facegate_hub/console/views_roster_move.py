@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from edge.errors import CommunityRefused
 from edge.identity import tidied
+from edge.wire.roster import MOST_RECORDS
 from edge.words import message
 from facegate_hub.community.moving_in import MOST_AT_ONCE, MovingIn
 from facegate_hub.community.people import TieKind
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from facegate_hub.console.doors_desk import DoorsDesk
     from facegate_hub.web.asking import PageAsk
 
-MOST_PEOPLE = 20_000
-"""As many as a roster may have."""
 MOST_LEFT_OUT = 200
 """Of those who are left out, as many are shown."""
 
@@ -61,5 +60,5 @@ class RosterMovePages:
 
     def _people(self, beginning: str) -> list[tuple[str, str]]:
         """Return (number, name) of the roster, of those whose number begins so."""
-        found = self._desk.looking.people.page(MOST_PEOPLE, beginning=beginning)
+        found = self._desk.looking.people.page(MOST_RECORDS, beginning=beginning)
         return [(one.id, str(one.record.get("name", ""))) for one in found]
