@@ -30,7 +30,9 @@ from facegate_hub.community.tickets import Report, Tickets, TicketWish
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from facegate_hub.community.book import Book
+    from sqlalchemy.engine import Connection
+
+    from facegate_hub.community.book import Book, Writing
     from facegate_hub.community.terms import Terms
 
 DOOR = Asker(SYSTEM)
@@ -78,20 +80,23 @@ class Faults:
                 self._open(door, rule, old)
                 moved += 1
             elif not is_faulty and old is not None and old.is_open:
-                self._set(door, rule, old.ticket, "cleared")
+                with self.book.writing() as writing:
+                    _set(writing, door, rule, old.ticket, "cleared")
                 moved += 1
         return moved + self._settle()
 
     def _open(self, door: str, rule: str, old: DoorFault | None) -> None:
-        # Faulty again while the ticket is still open: the same ticket goes on.
-        if old is not None and self._state(old.ticket) in OPEN:
-            self._set(door, rule, old.ticket, "open")
-            return
         name = called_doors(self.book).get(door, door)
         text = "\n".join(f"{name}: {_told(rule, language)}" for language in WRITTEN_IN)
         report = Report(TicketKind.FAULT, "door", text, place=name, audience=Audience.ALL)
-        number, _ = self._tickets.report(DOOR, report)
-        self._set(door, rule, number, "open")
+        # One commit: a ticket that no line of a fault names would stay open for ever, beside a second one.
+        with self.book.writing() as writing:
+            # Faulty again while the ticket is still open: the same ticket goes on.
+            if old is not None and _state(writing.connection, old.ticket) in OPEN:
+                number = old.ticket
+            else:
+                number = self._tickets.open_in(writing, DOOR, report)
+            _set(writing, door, rule, number, "open")
 
     def _settle(self) -> int:
         """End what is resolved or was never begun where the door says that all is well."""
@@ -109,17 +114,20 @@ class Faults:
 
     def _state(self, number: int) -> TicketState | None:
         with self.book.looking() as connection:
-            query = sa.select(TICKETS.c.state).where(TICKETS.c.id == str(number))
-            state = connection.execute(query).scalar()
-        return None if state is None else TicketState(state)
+            return _state(connection, number)
 
-    def _set(self, door: str, rule: str, ticket: int, state: str) -> None:
-        with self.book.writing() as writing:
-            values: dict[str, str | int | None] = {"door": door, "rule": rule, "ticket": str(ticket)}
-            values |= {"state": state, "since": writing.at}
-            changed = Change(FAULTS, _fault_id(door, rule), values)
-            kind = "ticket.faulty" if state == "open" else "ticket.cleared"
-            writing.enter(SYSTEM, kind, f"ticket:{ticket}", changed, rule=rule)
+
+def _state(connection: Connection, number: int) -> TicketState | None:
+    state = connection.execute(sa.select(TICKETS.c.state).where(TICKETS.c.id == str(number))).scalar()
+    return None if state is None else TicketState(state)
+
+
+def _set(writing: Writing, door: str, rule: str, ticket: int, state: str) -> None:
+    values: dict[str, str | int | None] = {"door": door, "rule": rule, "ticket": str(ticket)}
+    values |= {"state": state, "since": writing.at}
+    changed = Change(FAULTS, _fault_id(door, rule), values)
+    kind = "ticket.faulty" if state == "open" else "ticket.cleared"
+    writing.enter(SYSTEM, kind, f"ticket:{ticket}", changed, rule=rule)
 
 
 def _fault_id(door: str, rule: str) -> str:

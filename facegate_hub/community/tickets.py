@@ -132,23 +132,25 @@ class Tickets:
         photos = [clean_photo(photo) for photo in report.photos[:MOST_PHOTOS]]
         code = new_code() if asker.doer.kind == "account" else None
         with self._book.writing() as writing:
-            if report.flat is not None:
-                report = replace(report, flat=flat_called(writing.connection, report.flat))
-            self._require_reportable(writing, asker, report)
-            number = 1 + (writing.connection.execute(sa.select(sa.func.max(TICKETS.c.number))).scalar() or 0)
-            identity = str(number)
-            # Whose text it is: erasing the person erases it. On a paper slip nobody is known, so it goes with
-            # the ticket.
-            owner = f"person:{report.requester}" if report.requester else f"ticket:{identity}"
-            row = _new_row(writing, report, asker, owner) | {"number": number}
-            row["slip"] = slip_digest(identity, code) if code else None
-            kept = [writing.keep(photo, owner) for photo in photos]
-            clocks = begin_clocks(writing, self._terms, Ticket.of(identity, row))
-            rows = (Change(TICKETS, identity, row), *clocks)
-            writing.enter(
-                asker.doer, "ticket.new", f"ticket:{identity}", *rows, text=row["text"], photos=kept
-            )
-        return number, code
+            return self.open_in(writing, asker, replace(report, photos=photos), code), code
+
+    def open_in(self, writing: Writing, asker: Asker, report: Report, code: str | None = None) -> int:
+        """Open a ticket within a commit and return its number; its photos are clean, `code` is its slip's."""
+        if report.flat is not None:
+            report = replace(report, flat=flat_called(writing.connection, report.flat))
+        self._require_reportable(writing, asker, report)
+        number = 1 + (writing.connection.execute(sa.select(sa.func.max(TICKETS.c.number))).scalar() or 0)
+        identity = str(number)
+        # Whose text it is: erasing the person erases it. On a paper slip nobody is known, so it goes with the
+        # ticket.
+        owner = f"person:{report.requester}" if report.requester else f"ticket:{identity}"
+        row = _new_row(writing, report, asker, owner) | {"number": number}
+        row["slip"] = slip_digest(identity, code) if code else None
+        kept = [writing.keep(photo, owner) for photo in report.photos]
+        clocks = begin_clocks(writing, self._terms, Ticket.of(identity, row))
+        rows = (Change(TICKETS, identity, row), *clocks)
+        writing.enter(asker.doer, "ticket.new", f"ticket:{identity}", *rows, text=row["text"], photos=kept)
+        return number
 
     def take(self, asker: Asker, number: int, act: TicketWish) -> None:
         """Take a step. Raises `CommunityRefused` when it is not theirs, not now, or lacks something."""

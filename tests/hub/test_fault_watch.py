@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -178,3 +179,28 @@ def test_a_door_that_was_heard_in_the_future_and_is_gone_has_a_ticket(site):
         connection.execute(sa.insert(DEVICES).values(id="hall", avail="online", heard_at=heard))
     site.look()
     assert len(site.states()) == 1
+
+
+@pytest.mark.parametrize("which", range(6))
+def test_a_hub_that_dies_at_any_commit_has_one_ticket_afterwards(site, which):
+    """The ticket was one commit, and that it is the door's another one: in between it was nobody's."""
+    site.hear("lost")
+    site.watch.look()
+    site.compound.clock.advance(LASTS_SECONDS + 1)
+    left = [which]
+
+    @sa.event.listens_for(site.compound.book.engine, "commit")
+    def cut(_):
+        left[0] -= 1
+        if left[0] == -1:
+            raise OSError("the power is gone")
+
+    with suppress(OSError):
+        site.watch.look()
+    left[0] = 1000
+    site.start()
+    site.look()
+    assert site.states() == ["new"]
+    site.hear("back")
+    site.look()
+    assert site.states() == ["withdrawn"]
