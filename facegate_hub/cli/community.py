@@ -198,7 +198,7 @@ def witness(place: tuple[Path, str], door: str | None, database: str | None) -> 
 @database_option
 @click.pass_obj
 def code(place: tuple[Path, str], name: str, by: str, database: str | None) -> None:
-    """Print a new one-time code for an account whose phone or password is lost.
+    """Print a new one-time code, good for seven days, for an account whose phone, password or code is lost.
 
     Example: facegate hub community code desk-1
     """
@@ -453,6 +453,7 @@ def _serve_one(
         click.echo(f"certificate SHA-256: {fingerprint}")
         if code:
             click.echo(f"one-time code (首次启用码) of the account admin, at /first: {code}")
+            click.echo("it is good for seven days; another one: facegate hub community code admin")
 
     serve(_certified(folder, app, host, ready), (host, port))
 
@@ -461,9 +462,7 @@ def _serve_all(folder: Path, doors: tuple[tuple[Starlette, int], ...]) -> None:
     """Serve several applications until a signal comes."""
     ended = threading.Event()
     stop_on_signals(ended, signal.SIGTERM, signal.SIGINT)
-    threads: list[PanelThread] = []
-    for app, port in doors:
-        threads.append(_thread(_certified(folder, app, HERE, lambda _: None), port))
+    threads = [_thread(_certified(folder, app, HERE, lambda _: None), port) for app, port in doors]
     for thread in threads:
         thread.start()
     ended.wait()

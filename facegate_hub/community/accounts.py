@@ -28,7 +28,7 @@ from facegate_hub.community.book import SYSTEM, Change, Doer
 from facegate_hub.community.devices import forget_holder
 from facegate_hub.community.duties import MAKERS, OF_SIDE, Duty, Right, Side, may
 from facegate_hub.community.schema import ACCOUNTS, SECRETS
-from facegate_hub.community.staff_store import COMMITTEE_BEGAN, MARKS, mark
+from facegate_hub.community.staff_store import CODES_MADE, COMMITTEE_BEGAN, MARKS, mark
 from facegate_hub.community.totp import new_secret, step_of
 from facegate_hub.database import put
 
@@ -36,11 +36,15 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Row
 
     from facegate_hub.community.book import LoginStore
-    from facegate_hub.community.staff_store import StaffStore
+    from facegate_hub.community.staff_store import StaffStore, StaffWriting
 
 FIRST = "admin"
 """The name of the account that is there before any other."""
 NOBODY = b"no such account."
+CODE_DAYS = 7
+"""A one-time code is good for so long, as a resident's: over a weekend and a holiday, and not for whoever
+finds the slip in a drawer a year later."""
+DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ class StaffAccounts(StaffList):
             values: dict[str, str | int | None] = {"duty": Duty.ADMIN.value, "side": Side.PROPERTY.value}
             made = Change(ACCOUNTS, FIRST, {**values, "state": "invited"})
             writing.enter(SYSTEM, "account.made", f"account:{FIRST}", made)
-            return _new_code(writing.connection, FIRST)
+            return _new_code(writing, FIRST)
 
     def make(self, by: Account, name: str, duty: Duty) -> str:
         """Make an account, or give an existing one a fresh start, and return its one-time code.
@@ -112,7 +116,14 @@ class StaffAccounts(StaffList):
             made = Change(ACCOUNTS, name, {**values, "state": "invited"})
             forget_holder(writing.connection, f"account:{name}")
             writing.enter(by.doer, "account.made", f"account:{name}", made, duty=duty.value)
-            return _new_code(writing.connection, name)
+            return _new_code(writing, name)
+
+    def codes(self) -> dict[str, int | None]:
+        """Return until when an unused code is good, UTC seconds, by account; None: it is too old."""
+        now = self._store.now()
+        with self._store.looking() as connection:
+            rows = connection.execute(sa.select(CODES_MADE)).all()
+        return {row.account: row.at + CODE_DAYS * DAY if _is_young(row.at, now) else None for row in rows}
 
     def begin_again(self, by: Doer, name: str) -> str | None:
         """Return a new one-time code for somebody whose phone is lost; None when there is no such account.
@@ -125,7 +136,7 @@ class StaffAccounts(StaffList):
             invited = Change(ACCOUNTS, name, {"state": "invited"})
             forget_holder(writing.connection, f"account:{name}")
             writing.enter(by, "account.again", f"account:{name}", invited)
-            return _new_code(writing.connection, name)
+            return _new_code(writing, name)
 
     def end(self, by: Account, name: str) -> None:
         """End an account. Raises `CommunityRefused` for the last one that keeps accounts of its side."""
@@ -137,18 +148,20 @@ class StaffAccounts(StaffList):
                 raise CommunityRefused(message("community.refused.last_account", name=name))
             forget_holder(writing.connection, f"account:{name}")
             writing.connection.execute(sa.delete(SECRETS).where(SECRETS.c.account == name))
+            writing.connection.execute(sa.delete(CODES_MADE).where(CODES_MADE.c.account == name))
             ended = Change(ACCOUNTS, name, {"state": "ended"})
             writing.enter(by.doer, "account.ended", f"account:{name}", ended)
 
     def claim(self, name: str, code: str, password: str) -> bytes | None:
         """Set the password of whoever holds the code; return the secret for their app, None: a wrong code.
 
-        The code stays good until `activate`, so that a phone that did not scan can scan again.
+        The code stays good until `activate`, so that a phone that did not scan can scan again, and for
+        `CODE_DAYS` at most: whoever keeps accounts then gives a new one.
         Raises `PanelRefused` for a password that breaks a rule.
         """
         with self._store.writing() as writing:
             row = _secret(writing.connection, name)
-            if row is None or row.code is None or not hmac.compare_digest(row.code, _digest(code)):
+            if row is None or not _is_code(writing, row, code):
                 return None
             require_good_password(name, password)
             salt, totp = secrets.token_bytes(16), new_secret()
@@ -161,13 +174,12 @@ class StaffAccounts(StaffList):
         """Make the account active when the app shows the right digits; None: it does not."""
         with self._store.writing() as writing:
             row, known = _secret(writing.connection, name), _find(writing.connection, name)
-            if row is None or known is None or row.code is None or row.totp is None:
-                return None
-            if not hmac.compare_digest(row.code, _digest(code)):
+            if row is None or known is None or row.totp is None or not _is_code(writing, row, code):
                 return None
             if not self._is_shown(writing.connection, row, digits, writing.at):
                 return None
             put(writing.connection, SECRETS, {"account": name, "code": None})
+            writing.connection.execute(sa.delete(CODES_MADE).where(CODES_MADE.c.account == name))
             active = Change(ACCOUNTS, name, {"state": "active"})
             writing.enter(known.doer, "account.active", f"account:{name}", active)
             if known.side is Side.COMMITTEE:
@@ -247,11 +259,25 @@ def _secret(connection: Connection, name: str) -> Row[tuple[object, ...]] | None
     return connection.execute(sa.select(SECRETS).where(SECRETS.c.account == name)).first()
 
 
-def _new_code(connection: Connection, name: str) -> str:
+def _new_code(writing: StaffWriting, name: str) -> str:
     code = new_code(15)
     blank = {"salt": None, "digest": None, "totp": None, "totp_used": 0}
-    put(connection, SECRETS, {"account": name, "code": _digest(code), **blank})
+    put(writing.connection, SECRETS, {"account": name, "code": _digest(code), **blank})
+    put(writing.connection, CODES_MADE, {"account": name, "at": writing.at})
     return code
+
+
+def _is_code(writing: StaffWriting, row: Row[tuple[object, ...]], code: str) -> bool:
+    """Return whether `code` is the account's and not too old."""
+    query = sa.select(CODES_MADE.c.at).where(CODES_MADE.c.account == row.account)
+    made_at = writing.connection.execute(query).scalar()
+    is_right = row.code is not None and hmac.compare_digest(row.code, _digest(code))
+    return is_right and made_at is not None and _is_young(made_at, writing.at)
+
+
+def _is_young(made_at: int, now: int) -> bool:
+    # On both sides: a code that was made while the clock was far ahead does not wait until it is there again.
+    return abs(now - made_at) < CODE_DAYS * DAY
 
 
 def _digest(code: str) -> str:

@@ -109,6 +109,11 @@ ENDED_PASSES = sa.Table(
 )
 """Visitor passes that staff ended: `pass_id` is what stands on the pass, None of one that was only a wish."""
 
+CODES_MADE = sa.Table(
+    "codes_made", STAFF, sa.Column("account", sa.String(80), primary_key=True), sa.Column("at", sa.BigInteger)
+)
+"""When an account's one-time code was made that has not been used."""
+
 MARKS = sa.Table(
     "marks", STAFF, sa.Column("name", sa.String(40), primary_key=True), sa.Column("at", sa.BigInteger)
 )
@@ -251,6 +256,7 @@ def open_staff(site: Path, book: Book) -> StaffStore:
             (folder / DATABASE_FILE).chmod(0o600)
         store = StaffStore(engine, AesGcmSealer(key), secret, book)
         _take_over(store, folder, site / BEFORE)
+        _date_codes(store)
     except sa.exc.SQLAlchemyError as error:
         raise StoreError(f"staff database: {str(error).splitlines()[0]}") from error
     return store
@@ -305,6 +311,19 @@ def _take_over(store: StaffStore, folder: Path, before: Path) -> None:
         # The staff's copy counts from now on: nothing that opens the console stays where the page can write.
         for table in (PASSKEYS, DEVICES):
             connection.execute(sa.delete(table).where(table.c.holder.like("account:%")))
+
+
+def _date_codes(store: StaffStore) -> None:
+    """Have the time of codes that an older version made begin now; it did not note when it made them."""
+    undated = sa.select(SECRETS.c.account).where(
+        SECRETS.c.code.is_not(None), SECRETS.c.account.not_in(sa.select(CODES_MADE.c.account))
+    )
+    with store.looking() as connection:
+        if connection.execute(undated).first() is None:
+            return
+    with store.engine.begin() as connection:
+        for name in list(connection.execute(undated).scalars()):
+            put(connection, CODES_MADE, {"account": name, "at": store.now()})
 
 
 def _take_terms(path: Path, before: Path) -> None:

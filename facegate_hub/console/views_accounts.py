@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from facegate_hub.community.accounts import StaffAccounts
+from facegate_hub.community.accounts import CODE_DAYS, StaffAccounts
 from facegate_hub.community.duties import MAKERS, OF_SIDE, Duty
 from facegate_hub.web.ticket_pages import chosen
 
@@ -31,4 +31,13 @@ def accounts(ask: PageAsk) -> Response:
         ask.office.sessions_ended()
     side = MAKERS[mine.duty]
     duties = [duty for duty in Duty if duty in OF_SIDE[side] or duty is Duty.COMMITTEE]
-    return ask.page("accounts.html", accounts=kept.all(), duties=duties, side=side, fresh=fresh, mine=mine)
+    return ask.page(
+        "accounts.html",
+        accounts=kept.all(),
+        codes=kept.codes(),
+        code_days=CODE_DAYS,
+        duties=duties,
+        side=side,
+        fresh=fresh,
+        mine=mine,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from facegate_hub.community.accounts import StaffAccounts
+from facegate_hub.community.accounts import CODE_DAYS, StaffAccounts
 from facegate_hub.community.devices import STAFF_SECONDS
 from facegate_hub.community.totp import setup_uri
 from facegate_hub.web.codes import qr_picture
@@ -41,7 +41,7 @@ def first(ask: PageAsk) -> Response:
     name, code = ask.form.get("name", "").strip()[:64], ask.form.get("code", "")[:64]
     secret = StaffAccounts(ask.office.staff).claim(name, code, ask.form.get("password", ""))
     if secret is None:
-        return ask.page("first.html", 403, wrong=ask.say("wrong_first"))
+        return ask.page("first.html", 403, wrong=ask.say("wrong_first", days=CODE_DAYS))
     ask.office.logins.succeeded(ask.address)
     return _app_page(ask, name, code, setup_uri(secret, name, _issuer(ask)))
 

@@ -12,7 +12,7 @@ from facegate_hub.community.accounts import StaffAccounts
 from facegate_hub.community.book import Doer
 from facegate_hub.community.duties import Duty
 from facegate_hub.community.schema import LEDGER
-from facegate_hub.community.staff_store import open_staff
+from facegate_hub.community.staff_store import CODES_MADE, open_staff
 from facegate_hub.community.totp import code_at, step_of
 from facegate_hub.community.verify import verify
 from tests.community.compound import STAFF, Compound, new_compound
@@ -20,6 +20,7 @@ from tests.community.web import resident, staff
 from tests.community.world import new_book
 from tests.present import present
 
+DAY = 86_400
 PAGES = {
     "/tickets": {"mona", "mike", "dora", "guard-1", "technician-1", "technician-2", "chair"},
     "/new": {"mona", "mike", "dora", "guard-1"},
@@ -94,6 +95,49 @@ def test_a_lost_phone_begins_again_and_is_logged_out(compound):
     secret = accounts.claim("dora", code, "a good long password")
     assert secret is not None
     assert present(accounts.activate("dora", code, code_at(secret, compound.book.now()))).duty is Duty.DESK
+
+
+def test_a_one_time_code_is_too_old_after_a_week(compound):
+    """It was good for ever: whoever found an old slip became whom it had been made for."""
+    accounts, clock = StaffAccounts(compound.staff), compound.clock
+    first = present(accounts.begin_again(Doer("command", "root"), "dora"))
+    secret = present(accounts.claim("dora", first, "a good long password"))
+    clock.advance(7 * DAY - 60)
+    assert accounts.claim("dora", first, "another long password") is not None
+    assert accounts.codes()["dora"] == compound.book.now() + 60
+    clock.advance(60)
+    assert accounts.codes()["dora"] is None
+    assert accounts.claim("dora", first, "a third long password") is None
+    assert accounts.activate("dora", first, code_at(secret, compound.book.now())) is None
+    keeper = staff(compound, "root")
+    assert "code too old" in keeper.get("/accounts").text
+    keeper.send("/accounts", name="dora", duty="desk", do="again")
+    assert "good for 7 days" in keeper.page
+    assert "code not used yet" in keeper.page
+    again = present(re.search(r'huge code">([^<]+)<', keeper.page))[1]
+    assert accounts.claim("dora", again, "a fourth long password") is not None
+
+
+def test_a_code_of_a_clock_that_was_far_ahead_does_not_wait_for_it(compound):
+    compound.clock.advance(300 * DAY)
+    accounts = StaffAccounts(compound.staff)
+    code = present(accounts.begin_again(Doer("command", "root"), "dora"))
+    compound.clock.step_wall(-300 * DAY)
+    assert accounts.claim("dora", code, "a good long password") is None
+
+
+def test_the_time_of_an_older_version_s_code_begins_with_this_one(tmp_path):
+    book, clock = new_book(tmp_path)
+    store = open_staff(tmp_path, book)
+    code = present(StaffAccounts(store).first_code())
+    with store.engine.begin() as connection:
+        connection.execute(sa.delete(CODES_MADE))
+    clock.advance(30 * DAY)
+    accounts = StaffAccounts(open_staff(tmp_path, book))
+    assert accounts.claim("admin", code, "a good long password") is not None
+    clock.advance(7 * DAY)
+    accounts = StaffAccounts(open_staff(tmp_path, book))
+    assert accounts.claim("admin", code, "a good long password") is None
 
 
 def test_a_login_is_slowed_down_and_says_the_same_for_every_name(compound):
