@@ -123,6 +123,7 @@ def make_console(store: StaffStore, terms: Terms, url: str, doors: DoorsDesk | N
     pages = (
         *listed,
         ("/people/new", BOTH, desk, moving.new),
+        ("/people/slips", BOTH, desk, views_people.slips),
         ("/people/{person}", GET, desk, moving.person),
         ("/people/{person}/end", POST, desk, moving.end_tie),
         *PAGES,

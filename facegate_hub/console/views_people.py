@@ -10,10 +10,13 @@ from edge.words import message
 from facegate_hub.community.book import Doer
 from facegate_hub.community.devices import Devices
 from facegate_hub.community.people import TieKind
+from facegate_hub.community.slips import Slips
 from facegate_hub.web.codes import qr_picture
 from facegate_hub.web.ticket_pages import chosen
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.responses import Response
 
     from facegate_hub.web.asking import PageAsk
@@ -59,9 +62,26 @@ def invite(ask: PageAsk) -> Response:
     kind = chosen(TieKind, ask.form.get("kind", ""), TieKind.OWNER)
     identity = ask.form.get("person") or None
     made = ask.office.invitations.invite_flats(ask.asker.doer, _flats(ask), kind, identity)
+    return printed(ask, made)
+
+
+def slips(ask: PageAsk) -> Response:
+    """Return what was printed lately, or new codes for all of a print that was lost."""
+    kept = Slips(ask.office.book)
+    if ask.request.method == "GET":
+        return ask.page("slips.html", prints=kept.prints())
+    named = ask.form.get("print", "")
+    until = int(named) if named.isascii() and named.isdecimal() and len(named) < 12 else 0
+    made = kept.renew(ask.asker.doer, until)
+    return printed(ask, [(f"{one.flat} · {one.name}" if one.name else one.flat, one.code) for one in made])
+
+
+def printed(ask: PageAsk, made: Sequence[tuple[str, str]]) -> Response:
+    """Return slips to be printed, each (whom it is for, code)."""
     # The code stands behind the #: browsers do not send that part, so no server or proxy logs it.
-    slips = [(flat, code, qr_picture(f"{ask.office.url}/enter#{code}")) for flat, code in made]
-    return ask.page("invitations.html", slips=slips, url=f"{ask.office.url}/enter")
+    place = f"{ask.office.url}/enter"
+    shown = [(whom, code, qr_picture(f"{place}#{code}")) for whom, code in made]
+    return ask.page("invitations.html", slips=shown, url=place)
 
 
 def withdraw(ask: PageAsk) -> Response:

@@ -10,7 +10,7 @@ from edge.wire.roster import MOST_RECORDS
 from edge.words import message
 from facegate_hub.community.moving_in import MOST_AT_ONCE, MovingIn
 from facegate_hub.community.people import TieKind
-from facegate_hub.web.codes import qr_picture
+from facegate_hub.console.views_people import printed
 from facegate_hub.web.ticket_pages import chosen
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ class RosterMovePages:
         moved = moving.carry_out(ask.asker.doer, people, kind, ask.language)
         if not moved:
             raise CommunityRefused(message("community.refused.moved_in"))
-        place = f"{ask.office.url}/enter"
-        slips = [(f"{one.flat} · {one.name}", one.code, qr_picture(f"{place}#{one.code}")) for one in moved]
-        return ask.page("invitations.html", slips=slips, url=place)
+        return printed(ask, [(f"{one.flat} · {one.name}", one.code) for one in moved])
 
     def _people(self, beginning: str) -> list[tuple[str, str]]:
         """Return (number, name) of the roster, of those whose number begins so."""

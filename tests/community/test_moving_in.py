@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 
+from edge.errors import CommunityRefused
 from facegate_hub.community.book import SYSTEM, Doer
 from facegate_hub.community.entry import Arrival, Invitations
 from facegate_hub.community.moving_in import MOST_AT_ONCE, MovingIn
 from facegate_hub.community.people import NewPerson, TieKind
+from facegate_hub.community.slips import Slips
 from facegate_hub.community.verify import verify
 from tests.community.compound import new_compound
 from tests.community.test_console_doors import Gate
+from tests.present import present
 
+DAY = 86_400
+CODE = re.compile(r'class="code">([^<]+)<')
 DORA = Doer("account", "dora")
 LISTED = [("3-1203-1", "王伟"), ("3-1203-2", "李娜"), ("7栋二单元301-1", "张三"), ("7-2-301-2", "赵四")]
 
@@ -96,6 +102,67 @@ def test_so_many_move_in_at_once_and_no_more(compound):
     assert len(MovingIn(compound.book).plan(many).newcomers) == 5
 
 
+def test_a_lost_page_of_codes_is_made_anew_in_one_act(compound):
+    """Up to 200 codes were gone with a browser that crashed, and each had to be made anew by hand."""
+    slips, enter = Slips(compound.book), Invitations(compound.book)
+    lost = MovingIn(compound.book).carry_out(DORA, LISTED, TieKind.TENANT, "zh")
+    first = [one.code for one in lost]
+    zhao, _ = enter.accept(first[3], Arrival("", "zh", "phone"))
+    compound.clock.advance(60)
+    zhang = present(enter.look(first[2])).person
+    by_hand = enter.invite(DORA, "7-2-301", TieKind.TENANT, zhang)
+    (one,) = slips.prints()
+    assert (one.by, one.unused, one.made_at) == ("dora", 2, compound.book.now() - 60)
+    made = slips.renew(DORA, one.until)
+    assert {(new.flat, new.name) for new in made} == {("3-1203", "王伟"), ("3-1203", "李娜")}
+    assert [enter.look(code) for code in first[:2]] == [None, None]
+    assert enter.look(by_hand) is not None
+    person, _ = enter.accept(made[0].code, Arrival("another name", "en", "phone"))
+    assert (compound.register.one(person).name, compound.register.one(zhao).name) == (made[0].name, "赵四")
+    with pytest.raises(CommunityRefused, match="new ones were given"):
+        slips.renew(DORA, one.until)
+    with compound.book.looking() as connection:
+        assert verify(connection, compound.book.sealer).problems == []
+
+
+def test_codes_that_nobody_used_within_a_week_are_made_anew_and_old_prints_are_forgotten(compound):
+    slips = Slips(compound.book)
+    MovingIn(compound.book).carry_out(DORA, LISTED, TieKind.TENANT, "zh")
+    compound.clock.advance(8 * DAY)
+    (one,) = slips.prints()
+    assert one.unused == 4
+    gone = Invitations(compound.book).look(slips.renew(DORA, one.until)[0].code)
+    compound.register.end_tie(DORA, compound.register.one(present(present(gone).person)).ties[0].id)
+    (one,) = slips.prints()
+    assert one.unused == 3, "whoever moved out waits for none"
+    compound.clock.advance(31 * DAY)
+    assert slips.prints() == []
+
+
+def test_slips_that_name_nobody_are_made_anew_and_a_flat_has_no_more_than_before(compound):
+    slips, enter = Slips(compound.book), Invitations(compound.book)
+    made = enter.invite_flats(DORA, ["3-1203", "3-1204", "5-101"], TieKind.OWNER)
+    (one,) = slips.prints()
+    new = slips.renew(DORA, one.until)
+    assert [(slip.flat, slip.name) for slip in new] == [("3-1203", None), ("3-1204", None), ("5-101", None)]
+    assert [enter.look(code) for _, code in made] == [None] * 3
+    assert all(enter.look(slip.code) for slip in new)
+    compound.clock.advance(8 * DAY)
+    assert slips.prints() == []
+
+
+def test_of_two_clerks_who_lost_the_same_page_one_has_codes_that_are_good(compound):
+    slips = Slips(compound.book)
+    MovingIn(compound.book).carry_out(DORA, LISTED, TieKind.TENANT, "zh")
+    until = slips.prints()[0].until
+    compound.clock.advance(5)
+    with ThreadPoolExecutor(2) as pool:
+        acts = [pool.submit(slips.renew, DORA, until) for _ in range(2)]
+    made = [act.result() for act in acts if act.exception() is None]
+    assert len(made) == 1
+    assert all(Invitations(compound.book).look(one.code) for one in made[0])
+
+
 @pytest.mark.slow
 def test_the_desk_looks_and_then_moves_a_building_in(tmp_path):
     with closing(Gate(tmp_path)) as gate:
@@ -119,3 +186,15 @@ def test_the_desk_looks_and_then_moves_a_building_in(tmp_path):
         desk.get("/people/roster?q=7")
         assert "Everybody is on the residents’ page already" in desk.page
         assert gate.logged_in("guard-1").get("/people/roster").status_code == 403
+        assert gate.logged_in("guard-1").get("/people/slips").status_code == 403
+        desk.get("/people/slips")
+        assert "2 not used" in desk.page
+        before = set(CODE.findall(desk.page))
+        desk.send("/people/slips", print=present(re.search(r'name="print" value="(\d+)"', desk.page))[1])
+        after = set(CODE.findall(desk.page))
+        assert len(after) == 2
+        assert not before & after
+        assert "7-2-301 · 张三" in desk.page
+        desk.get("/people/slips")
+        desk.send("/people/slips", print="1")
+        assert desk.status == 422
