@@ -17,17 +17,19 @@ from edge.errors import EnrolmentRefused
 from edge.policy.passes import HOST_BYTES, Pass, door_marks, issue
 from edge.policy.pin import PinBook, PinEntry, random_pin
 from edge.store.credentials import PASS_KEY_FILE, CredentialStore, IssuedPass, PinRow
+from edge.store.owed_ways import owed_in, settling
 from edge.store.sealer import file_key, kept_key
 from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
 from edge.words import message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from edge.policy.passes import PassKind
     from edge.store.credentials import PropertyOrder
+    from edge.store.owed_ways import OwedWays
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ class WaysIn:
         `order` is the property's, where it gave it.
         """
         chosen = pin or random_pin(number)
+        self._begin_anew(resident_id)
         book = self.book().with_pin(number, resident_id, chosen, is_duress=is_duress)
         entry = next(
             one for one in book.entries if (one.resident_id, one.is_duress) == (resident_id, is_duress)
@@ -153,6 +156,7 @@ class WaysIn:
 
         `order` as in `set_pin`.
         """
+        self._begin_anew(resident_id)
         named = named_card(card) if takes_over else self.free_card(card, resident_id)
         holder = self._store.put_card(named, resident_id, order, takes_over=takes_over)
         if holder is not None:
@@ -194,6 +198,7 @@ class WaysIn:
 
         if len(resident_id.encode()) > HOST_BYTES:
             raise EnrolmentRefused(message("error.pass_host", who=resident_id))
+        self._begin_anew(resident_id)
         # Made with the first pass: a door that issues none needs no code reader.
         key = file_key(self._data / PASS_KEY_FILE)
         made: dict[str, bytes] = {}
@@ -231,6 +236,7 @@ class WaysIn:
 
     def renumber(self, was: str, now: str) -> None:
         """Let PINs and cards be those of another id. Passes name their host: they end and stay listed."""
+        self._begin_anew(was, now)
         self._end_passes(was)
         self._store.renumber(was, now)
 
@@ -241,6 +247,34 @@ class WaysIn:
         """
         self._end_passes(resident_id)
         return self._store.remove(resident_id, by_property=by_property)
+
+    def take_owed(self, people: Iterable[str]) -> None:
+        """Take back what is still owed of these people, and cross it off. Raises `StoreError`: call it again.
+
+        The next person with the id of somebody who was removed begins without history.
+        """
+        given = frozenset(people)
+        held = given & self.holders()
+        for some in (
+            given - held,
+            *(frozenset({one}) for one in sorted(held)),
+        ):  # a commit each: thousands may go
+            with settling(self._data, some) as owed:
+                self._take_back(owed, some & held)
+
+    def _take_back(self, owed: Sequence[OwedWays], held: frozenset[str]) -> None:
+        former = frozenset(one.resident_id for one in owed if one.is_former)
+        for resident_id in former & held:
+            self.take_all(resident_id, by_property=True)
+        self.forget_ends(former)
+        for one in owed:
+            if one.order:
+                self._store.end_ways(one.resident_id, one.order)
+
+    def _begin_anew(self, *people: str) -> None:
+        """Let nobody be given something beside what a former person of the same id had."""
+        if owed := owed_in(self._data) & frozenset(people):
+            self.take_owed(owed)
 
     def forget_ends(self, residents: Iterable[str]) -> None:
         """Forget what the property has ended of people who are not in its roster any more."""

@@ -63,6 +63,8 @@ class Register:
     pass_keys: tuple[bytes, ...] = ()
     is_known: bool = True
     """False while the credentials cannot be read: no PIN is wrong then, and no card a stranger's."""
+    owed: frozenset[str] = frozenset()
+    """People whose former credentials are still to be taken back: passes of these hosts are over."""
 
 
 class CredentialDesk:
@@ -209,7 +211,8 @@ class CredentialDesk:
         """Return the answer to a QR code's text, or None when it is no pass or still the same showing."""
         if not text.startswith(PREFIX):
             return None
-        shown = read_pass(text, self._register().pass_keys)
+        register = self._register()
+        shown = read_pass(text, register.pass_keys)
         # An unsigned code is marked by its text, cut short: it can be any QR code that begins so.
         mark, now = shown.id if shown else text.encode()[:128], self._clock.monotonic()
         if self._showings.is_still_shown(mark, now):
@@ -224,11 +227,15 @@ class CredentialDesk:
             return self._answer(
                 _refused(Reason.UNKNOWN_CREDENTIAL, Message("rule.pass_unsigned")), Method.PASS, None
             )
-        return self._admit_pass(shown, mark)
+        return self._admit_pass(shown, mark, is_ended=shown.host_id in register.owed)
 
-    def _admit_pass(self, shown: Pass, mark: bytes) -> CredentialAnswer:
+    def _admit_pass(self, shown: Pass, mark: bytes, *, is_ended: bool) -> CredentialAnswer:
         at, who = self._clock.now(), f"pass {shown.id.hex()}"
         refusal = self._policy.refuse_by_mode(at) or self._policy.refuse_passed_back(who, Method.PASS)
+        if is_ended and refusal is None:
+            refusal = _refused(
+                Reason.CREDENTIAL_ENDED, message("rule.pass", pass_id=shown.id.hex(), host=shown.host_id)
+            )
         rights = refusal or self._gate.authorise(shown, at)
         if rights.allowed:
             entry = Entry(who, at, Method.PASS)

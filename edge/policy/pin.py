@@ -20,7 +20,7 @@ from edge.errors import EnrolmentRefused
 from edge.words import message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**14, 8, 1
 """16 MiB and about 70 ms a try. At the keypad the pauses do the rest; a stolen list is guarded by
@@ -101,6 +101,10 @@ class PinBook:
         """All stored PINs."""
         return tuple(entry for entries in self._by_number.values() for entry in entries)
 
+    def without(self, people: Collection[str]) -> PinBook:
+        """Return a book without the PINs of these people."""
+        return PinBook(self._key, [one for one in self.entries if one.resident_id not in people])
+
     def match(self, number: str, pin: str) -> PinMatch | None:
         """Return whose PIN this is, or None. Takes as long for a number that does not exist.
 
@@ -133,10 +137,6 @@ class PinBook:
         if book._match(number, digest) is not None:
             raise EnrolmentRefused(message("error.pin_taken", number=number))
         return PinBook(self._key, [*kept, PinEntry(number, resident_id, digest, is_duress)])
-
-    def without(self, resident_id: str) -> PinBook:
-        """Return the book without any PIN of this resident."""
-        return PinBook(self._key, [entry for entry in self.entries if entry.resident_id != resident_id])
 
     def owners_of(self, number: str) -> tuple[str, ...]:
         """Return the residents with a PIN under `number`, each once."""

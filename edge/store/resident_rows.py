@@ -76,6 +76,11 @@ RESIDENTS = Schema(
             "ALTER TABLE residents ADD COLUMN mark BLOB",
             "ALTER TABLE templates ADD COLUMN mark BLOB",
         ),
+        # Whose PINs, cards and passes are still to be taken back (edge.store.owed_ways).
+        (
+            """CREATE TABLE owed_ways (
+                resident_id TEXT PRIMARY KEY, is_former INTEGER NOT NULL, number INTEGER NOT NULL)""",
+        ),
     ),
 )
 

@@ -15,6 +15,7 @@ from edge.store.contexts import context_of
 from edge.store.database import snapshot
 from edge.store.key_source import keyring_of
 from edge.store.keyring import Keyring
+from edge.store.owed_ways import OWED
 from edge.store.resident_rows import (
     AFTER_MENDING,
     FILE_OF_RESIDENTS,
@@ -187,6 +188,10 @@ class ResidentStore:
                 )
         self.forget_old_pages()
         return version
+
+    def owed_ways(self) -> frozenset[str]:
+        """Return whose PINs, cards and passes are still to be taken back (`edge.store.owed_ways`)."""
+        return frozenset(row[0] for row in self.query(OWED))
 
     def source_of(self, resident_id: str) -> str | None:
         """Return who keeps a person's record (`local`, `import`, `roster`), or None for nobody."""

@@ -27,6 +27,7 @@ from edge.store.key_source import keyring_of
 from edge.store.keyring import BOUND_ALL, BOUND_HOUSE, BOUND_WAYS, KEYS_FILE
 from edge.store.ledger import LEDGER, LEDGER_FILE
 from edge.store.mode_rows import MODE_FILE, carry_mode, is_mode_ours, mode_of
+from edge.store.owed_ways import OWED_ROWS, OwedWays, owe
 from edge.store.resident_rows import RESIDENTS
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.store.way_rows import (
@@ -201,7 +202,17 @@ def _residents(old: Replaced, new: Path) -> None:
         gone = [resident.id for resident in store.list() if resident.id not in there]
         for resident_id in gone:
             store.remove(resident_id)
+        with store.writing() as (connection, _version):
+            owe(connection, _owed(old))
     _tell(old, "residents removed since", gone)
+
+
+def _owed(old: Replaced) -> list[OwedWays]:
+    is_told = old.read(RESIDENTS_FILE, RESIDENTS, "SELECT 1 FROM sqlite_master WHERE name = 'owed_ways'")
+    if not is_told or not is_told[0]:
+        return []  # an earlier version's
+    found = old.read(RESIDENTS_FILE, RESIDENTS, OWED_ROWS)
+    return [OwedWays(who, bool(former), order) for who, former, order in (found or [[]])[0]]
 
 
 def _credentials(old: Replaced, new: Path) -> None:

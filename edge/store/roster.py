@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge.domain import RosterState
 from edge.errors import RosterDrift, StoreError
+from edge.store.owed_ways import owe
 from edge.store.resident_rows import (
     RECORD,
     RESIDENT_COLUMNS,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from edge.domain import RosterChange
+    from edge.store.owed_ways import OwedWays
     from edge.store.residents import ResidentStore
 
 SOURCE = "roster"
@@ -62,18 +64,30 @@ class SqliteRoster:
         rows = self._store.query("SELECT epoch, rev, digest, (SELECT count(*) FROM roster) FROM roster_head")
         return RosterState(*rows[0]) if rows else RosterState(digest=roster_digest([]))
 
-    def apply(self, changes: Sequence[RosterChange], target: RosterState) -> None:
-        """Make these changes in their order and reach `target`, or raise `RosterDrift`."""
+    def apply(
+        self, changes: Sequence[RosterChange], target: RosterState, owed: Iterable[OwedWays] = ()
+    ) -> None:
+        """Make these changes in their order and reach `target`, or raise `RosterDrift`.
+
+        `owed` is what of PINs, cards and passes could not be taken back yet.
+        """
         with self._store.writing() as (connection, version):
+            owe(connection, owed)
             for change in changes:
                 self._apply(connection, change, version)
             self._arrive(connection, target)
         self._store.forget_keys(change.id for change in changes if change.resident is None)
         self._store.forget_old_pages()
 
-    def replace(self, records: Sequence[RosterChange], target: RosterState) -> None:
-        """Have exactly these records: who is not among them is erased, and whose id is another person's."""
+    def replace(
+        self, records: Sequence[RosterChange], target: RosterState, owed: Iterable[OwedWays] = ()
+    ) -> None:
+        """Have exactly these records: who is not among them is erased, and whose id is another person's.
+
+        `owed` as in `apply`.
+        """
         with self._store.writing() as (connection, version):
+            owe(connection, owed)
             for identity in sorted(self.gone_with(records, target)):
                 _remove(connection, identity, version)
             connection.execute("DELETE FROM roster")
@@ -130,6 +144,15 @@ class SqliteRoster:
     def removed(self) -> frozenset[str]:
         """Return whose ids were removed and not given to anybody since."""
         return frozenset(row[0] for row in self._store.query("SELECT resident_id FROM removals"))
+
+    def owe(self, owed: Iterable[OwedWays]) -> None:
+        """Note what of people's PINs, cards and passes is still to be taken back."""
+        with self._store.writing() as (connection, _version):
+            owe(connection, owed)
+
+    def owed_ways(self) -> frozenset[str]:
+        """Return whose PINs, cards and passes are still to be taken back."""
+        return self._store.owed_ways()
 
     def ids(self) -> frozenset[str]:
         """Return everybody who is in the roster."""

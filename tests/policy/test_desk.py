@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +68,8 @@ class Desk:
             rules, self.clock.monotonic, lambda *alarm: self.alarms.append(alarm)
         )
         gate = PassGate(rules, Ledger())
-        self.desk = CredentialDesk(self.policy, lambda: REGISTER, gate, self.clock)
+        self.register = REGISTER
+        self.desk = CredentialDesk(self.policy, lambda: self.register, gate, self.clock)
 
     def pass_text(self, pass_id: bytes = b"12345678", max_uses: int = 1) -> str:
         now = self.clock.now()
@@ -201,6 +202,13 @@ class TestPass:
             assert door.desk.show_pass(text) is None
         door.clock.advance(SAME_SHOWING_SECONDS)
         assert door.desk.show_pass(text).rights.reason is Reason.CREDENTIAL_MAX_USES
+
+    def test_a_pass_of_somebody_who_was_removed_opens_nothing_for_whoever_has_the_number_now(self, door):
+        """Also before it could be taken back."""
+        door.register = replace(REGISTER, owed=frozenset({"anna"}))
+        assert door.desk.show_pass(door.pass_text()).rights.reason is Reason.CREDENTIAL_ENDED
+        door.register = REGISTER
+        assert door.desk.show_pass(door.pass_text(b"87654321")).rights.allowed
 
     def test_other_codes_are_not_even_looked_at(self, door):
         assert door.desk.show_pass("https://example.org/menu") is None

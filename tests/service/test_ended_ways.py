@@ -10,6 +10,7 @@ from edge.broker.settings import BrokerSettings
 from edge.domain import RosterChange, RosterState
 from edge.enrol.ways_in import WaysIn
 from edge.errors import RosterDrift
+from edge.service.entry.kept import Credentials, KnownResidents
 from edge.service.property.ended_ways import EndingRoster
 from edge.service.property.untold import UntoldWays
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
@@ -38,6 +39,12 @@ class Door:
         self.records[identity] = (identity, rev, text)
         target = RosterState(1, rev, roster_digest(self.records.values()), len(self.records))
         self.roster.apply([RosterChange(rev, identity, resident, text)], target)
+
+    def start_again(self):
+        """Be a process that has no memory of what an earlier one could not do."""
+        untold = UntoldWays(self.folder, self.journal.append, ManualClock())
+        self.roster = EndingRoster(SqliteRoster(self.store), self.folder, untold)
+        self.roster.look_again()
 
     def change(self, *changes):
         """Hear several changes at once, of (id, revision, is there)."""
@@ -68,6 +75,13 @@ class Door:
             for draft in self.journal.drafts
             if draft.kind == "credential.removed"
         ]
+
+
+def lose_key(folder):
+    """Make the file of cards unusable; return where what it needs is."""
+    away = folder / "away.db"
+    (folder / "pin.key").rename(away)
+    return away
 
 
 @pytest.fixture
@@ -175,6 +189,92 @@ def test_a_removal_that_waited_for_the_file_of_cards_is_carried_out_after_a_rest
     again.look_again()
     assert door.held() == []
     assert door.told() == [("anna", 2)]
+
+
+def test_nobody_inherits_what_could_not_be_taken_back_across_a_restart(door, tmp_path):
+    """The next tenant has the number already when the file of cards works again."""
+    door.hear("anna", 1)
+    door.give("anna", "w26:17:1")
+    lost = lose_key(tmp_path)
+    door.change(("anna", 2, False), ("anna", 3, True))
+    lost.rename(tmp_path / "pin.key")
+    door.start_again()
+    assert door.held() == []
+    assert door.told() == [("anna", 2)]
+    door.give("anna", "w26:17:2")
+    door.start_again()
+    door.follower.idle()
+    assert door.held() == ["anna", "anna"]
+
+
+def test_what_is_owed_counts_for_nothing_and_goes_before_anything_is_given(door, tmp_path):
+    """A running door answers by what it read last, and somebody at the page may be faster than the chore."""
+    door.hear("anna", 1)
+    door.hear("otto", 2)
+    door.give("anna", "w26:17:1")
+    door.give("otto", "w26:17:2")
+    people = KnownResidents(door.store)
+    with closing(Credentials(tmp_path, (), owed=people.owed)) as credentials:
+        assert len(credentials.register().cards) == 2
+        lost = lose_key(tmp_path)
+        door.change(("anna", 3, False), ("anna", 4, True))
+        register = credentials.register()
+        assert register.cards == {"w26:17:2": "otto"}
+        assert (register.pins.owners_of("1203"), register.pins.owners_of("1204")) == ((), ("otto",))
+        assert register.owed == {"anna"}
+        lost.rename(tmp_path / "pin.key")
+        door.give("anna", "w26:17:3")
+        assert credentials.register().cards == {"w26:17:2": "otto", "w26:17:3": "anna"}
+        door.follower.idle()
+        assert credentials.register().cards == {"w26:17:2": "otto", "w26:17:3": "anna"}
+
+
+def test_a_damaged_file_of_cards_holds_up_no_change_and_the_end_of_a_card_counts_at_once(door, tmp_path):
+    """Else whoever is removed in the same change, or after it, goes on getting in by their face."""
+    door.hear("anna", 1)
+    door.hear("otto", 2)
+    door.give("anna", "w26:17:1")
+    people = KnownResidents(door.store)
+    with closing(Credentials(tmp_path, (), owed=people.owed)) as credentials:
+        credentials.register()
+        lost = lose_key(tmp_path)
+        door.hear("anna", 3, ways_ended=9)
+        door.change(("otto", 4, False))
+        assert door.store.get("otto") is None
+        assert credentials.register().cards == {}
+        lost.rename(tmp_path / "pin.key")
+        door.follower.idle()
+        assert door.held() == []
+        assert door.told() == [("anna", 2)]
+        door.give("anna", "w26:17:3")
+        door.start_again()
+        assert door.held() == ["anna", "anna"], "one order ends what was there once"
+
+
+def test_an_order_that_was_heard_long_ago_takes_nothing_while_the_file_cannot_be_used(door, tmp_path):
+    door.hear("anna", 1, ways_ended=9)
+    door.give("anna", "w26:17:1")
+    people = KnownResidents(door.store)
+    with closing(Credentials(tmp_path, (), owed=people.owed)) as credentials:
+        credentials.register()
+        lost = lose_key(tmp_path)
+        door.hear("anna", 2, ways_ended=9, access_levels=["pool"])
+        assert credentials.register().cards == {"w26:17:1": "anna"}
+        lost.rename(tmp_path / "pin.key")
+        door.follower.idle()
+        assert door.held() == ["anna", "anna"]
+
+
+def test_the_end_of_the_next_ones_cards_is_not_forgotten_with_the_former_ones(door):
+    """It came with the number; what is given after it stays at the next start."""
+    door.hear("anna", 1)
+    door.records.pop("anna")
+    resident, text = parse_record({"id": "anna", "name": "anna 3", "ways_ended": 9})
+    target = RosterState(1, 3, roster_digest([("anna", 3, text)]), 1)
+    door.roster.apply([RosterChange(2, "anna"), RosterChange(3, "anna", resident, text)], target)
+    door.give("anna", "w26:17:1")
+    door.start_again()
+    assert door.held() == ["anna", "anna"]
 
 
 def test_a_change_that_does_not_arrive_is_carried_out_all_the_same(door):

@@ -9,14 +9,18 @@ from pathlib import Path
 import pytest
 
 from edge.domain import Consent, Resident
+from edge.enrol.ways_in import WaysIn
 from edge.errors import StoreError
+from edge.service.entry.kept import Credentials, KnownResidents
 from edge.store.account_rows import ACCOUNTS_FILE
 from edge.store.backup import BackupWish, back_up
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, erase_face
 from edge.store.credentials import CredentialStore, PinRow
 from edge.store.ledger import LEDGER_FILE, SqliteLedger
+from edge.store.owed_ways import OwedWays
 from edge.store.residents import ResidentStore
 from edge.store.restore import RestoreWish, restore
+from edge.store.roster import SqliteRoster
 from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
 from edge.web.accounts import Accounts, Role
 from tests.fakes.accounts import account
@@ -151,6 +155,23 @@ def files(door: Path) -> list[str]:
 
 def test_an_undamaged_folder_is_replaced_and_nothing_comes_back(door, tmp_path):
     assert restored(door, tmp_path, []) == "restored"
+
+
+def test_what_was_still_to_be_taken_back_is_so_after_a_restore(door, tmp_path):
+    """The backup is of before: its cards are there in both folders."""
+    data = tmp_path / "door"
+    shutil.copytree(door / "door", data)
+    with closing(ResidentStore(data / "residents.db")) as store:
+        SqliteRoster(store).owe([OwedWays("carl", True, 0)])
+    restore(door / "backup", data, WORDS, NOW, RestoreWish(replace=True))
+    with closing(ResidentStore(data / "residents.db")) as store:
+        people = KnownResidents(store)
+        with closing(Credentials(data, (), owed=people.owed)) as credentials:
+            assert "carl" not in credentials.register().cards.values()
+            with WaysIn.of(data) as ways:
+                ways.give_card("w26:17:9", "carl")
+            cards = credentials.register().cards
+            assert [card for card, who in cards.items() if who == "carl"] == ["w26:17:9"]
 
 
 @pytest.mark.parametrize("harm", [gone, emptied, worn, half])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,7 +45,8 @@ DAMAGED_SECONDS = 30.0
 class Credentials:
     """The credential file, opened when first needed and again after it failed. Any thread.
 
-    While it cannot be read PINs and cards answer as last read, and before that not at all. `report` gets
+    While it cannot be read PINs and cards answer as last read, and before that not at all; those of `owed`
+    people, which are still to be taken back, count for nothing. `report` gets
     the data of a `health.credentials` event when that begins and when it is over, and when rows turn out to
     be somebody else's. `take` raises `StoreError` while the file cannot be used. A card that hangs counts as
     one that fails: it is asked aside. `news` is the data of a `health.edited` event, once: of passes.
@@ -55,8 +57,10 @@ class Credentials:
         data: Path,
         pass_keys: tuple[bytes, ...],
         report: Callable[[dict[str, str]], object] = lambda _data: None,
+        owed: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         self._data = data
+        self._owed = owed
         self._pass_keys = pass_keys
         self._own_pass_key: bytes | None = None
         self._store: CredentialStore | None = None
@@ -82,6 +86,8 @@ class Credentials:
 
     def register(self) -> Register:
         """Return who holds what, as it is now or, on a bad card, as it was last."""
+        # Before and after what is held: either may change while the other is read.
+        owed = self._owed()
         try:
             self._register = self._aside.ask(self._read)
         except (StoreError, OSError, sqlite3.Error, ValueError) as error:
@@ -90,7 +96,7 @@ class Credentials:
             self._tell("")
             self._tell_edited()
         nothing = Register(PinBook(bytes(32)), {}, self._pass_keys, is_known=False)
-        return self._register or nothing
+        return without(self._register or nothing, owed | self._owed())
 
     def _tell(self, problem: str) -> None:
         """Say once that the file cannot be read, and once that it can again."""
@@ -170,6 +176,14 @@ class Credentials:
         return pass_public_key(kept_key(path)) if path.exists() else None
 
 
+def without(register: Register, people: frozenset[str]) -> Register:
+    """Return what others hold than these people."""
+    if not people:
+        return register
+    cards = {card: holder for card, holder in register.cards.items() if holder not in people}
+    return replace(register, pins=register.pins.without(people), cards=cards, owed=people)
+
+
 class EndedPasses:
     """The uses of visitor passes that ended: a chore. One thread at a time."""
 
@@ -191,6 +205,7 @@ class KnownResidents:
         self._store = store
         self._aside = Aside("roster")
         self._last: dict[str, Resident | None] = {}
+        self._owed: frozenset[str] = frozenset()
         self._is_read = False
         try:
             self._aside.ask(self._read_all)
@@ -209,6 +224,12 @@ class KnownResidents:
         except (StoreError, TooSlow) as error:
             logger.error("%s is taken from memory: %s", resident_id, error)  # noqa: TRY400 - one clear line
         return self._last.get(resident_id)
+
+    def owed(self) -> frozenset[str]:
+        """Return whose PINs, cards and passes are still to be taken back."""
+        with suppress(StoreError, TooSlow):  # nobody is removed either while this file cannot be used
+            self._owed = self._aside.ask(self._store.owed_ways)
+        return self._owed
 
     def _get(self, resident_id: str) -> Resident | None:
         if not self._is_read:

@@ -102,10 +102,11 @@ class DoorRules:
         self._clock = clock
         self._time = time
         self._events = events
-        self.credentials = Credentials(data, decode_keys(settings.access.pass_keys), self._credentials_health)
         self._guard = ClockGuard(time.floor or EPOCH)
         self._began = load_book(settings, lambda what: logger.error("%s: %s", settings.access.rules, what))
         known = KnownResidents(store)
+        keys = decode_keys(settings.access.pass_keys)
+        self.credentials = Credentials(data, keys, self._credentials_health, known.owed)
         self._lease = self._leased(store, known)
         find = self._lease.find if self._lease is not None else known.find
         rules = AccessRules(self._began, settings.door.id, find, self._guard, lambda: known.is_read)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from edge.enrol.ways_in import WaysIn
 from edge.errors import StoreError
 from edge.store.credentials import CredentialStore
+from edge.store.owed_ways import OwedWays
 from edge.store.way_rows import CREDENTIALS_FILE
 from edge.wire.records import ways_ended
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -27,19 +28,17 @@ logger = logging.getLogger(__name__)
 class EndingRoster:
     """The roster of a door, with its PINs and cards. Implements `ports.Roster`; any thread.
 
-    PINs and cards are known at the door alone; what travels is that all of somebody's are over. They go
-    first: while the file of credentials cannot be used the change counts as not heard, and is asked for
-    again. What is given afterwards is not touched by the same order. Whoever is removed loses theirs as well,
-    also when their id comes back in the same change: it may be somebody else's by then. That waits for no
-    file: faces and rights go at once, and PINs and cards as soon as they can.
+    PINs and cards are known at the door alone; what travels is that all of somebody's are over. What is
+    given afterwards is not touched by the same order. Whoever is removed loses theirs as well, also when
+    their id comes back in the same change: it may be somebody else's by then. No change waits for the file
+    of credentials: faces and rights go at once, and PINs and cards, which count for nothing meanwhile, as
+    soon as they can (`edge.store.owed_ways`).
     """
 
     def __init__(self, roster: SqliteRoster, data: Path, untold: UntoldWays) -> None:
         self._roster = roster
         self._data = data
         self._path = data / CREDENTIALS_FILE
-        self._left: set[str] = set()
-        """Who was removed while their PINs and cards could not be."""
         self._told = ""
         self._untold = untold
 
@@ -49,10 +48,13 @@ class EndingRoster:
         It may be a restored copy, or could not be used when an order came. Logs what cannot be done.
         """
         try:
+            # First the former people's: the order of somebody who has the id now is not theirs to forget.
+            self.catch_up()
+            # Also of people who were removed in a run of an earlier version, or whom a restored copy has.
+            if left := self._take_from(self._roster.removed()):
+                self._roster.owe([OwedWays(one, True, 0) for one in left])
             self._untold.tell()
             self._end(self._roster.ways_ended())
-            # Also of people who were removed by an earlier run, while this file could not be used.
-            self._take_from(self._roster.removed())
         except StoreError as error:
             logger.error("PINs and cards that the property ended were not looked at: %s", error)  # noqa: TRY400 - one clear line
 
@@ -64,15 +66,13 @@ class EndingRoster:
         """Make these changes and reach `target`, or raise `RosterDrift`."""
         # First the ways in, then the roster: after a crash in between the change is asked for again, and
         # taking back twice does no harm. The other way round the door would say that it has heard of it.
-        self._end(_ended(changes))
-        self._take_from(one.id for one in changes if one.resident is None)
-        self._roster.apply(changes, target)
+        gone = frozenset(one.id for one in changes if one.resident is None)
+        self._roster.apply(changes, target, self._take_back(gone, changes))
 
     def replace(self, records: Sequence[RosterChange], target: RosterState) -> None:
         """Have exactly these records and be at `target`, or raise `RosterDrift`."""
-        self._end(_ended(records))
-        self._take_from(self._roster.gone_with(records, target))
-        self._roster.replace(records, target)
+        gone = self._roster.gone_with(records, target)
+        self._roster.replace(records, target, self._take_back(gone, records))
 
     def confirm(self, at: datetime) -> None:
         """Remember when the property last said that we are up to date."""
@@ -80,27 +80,55 @@ class EndingRoster:
 
     def catch_up(self) -> None:
         """Take back what could not be so far, before somebody new with that id is given a PIN or card."""
-        self._take_from(())
-
-    def _take_from(self, gone: Iterable[str]) -> None:
-        """Take back every PIN, card and pass of people who are removed."""
-        self._left.update(gone)
-        if not self._left:
-            return
         try:
-            with WaysIn.of(self._data) as ways:
-                for resident_id in sorted(self._left & ways.holders()):  # a commit for each: thousands may go
-                    ways.take_all(resident_id, by_property=True)
-                    self._left.discard(resident_id)
-                ways.forget_ends(self._left)
-            self._left.clear()
-            self._untold.tell()
+            if owed := self._roster.owed_ways():
+                with WaysIn.of(self._data) as ways:
+                    ways.take_owed(owed)
+                self._untold.tell()
         except StoreError as error:
-            if str(error) != self._told:  # tried every second: the same reason is logged once
-                logger.error("PINs and cards of people who left are taken back later: %s", error)  # noqa: TRY400
-            self._told = str(error)
+            self._tell(str(error))
         else:
             self._told = ""
+
+    def _take_back(self, gone: frozenset[str], changes: Sequence[RosterChange]) -> list[OwedWays]:
+        """Take back what these people had, and what the changes end; return what is owed of it."""
+        self.catch_up()
+        left, orders = self._take_from(gone), _ended(changes)
+        # After what the former one had: with that the order of whoever has the id now would be forgotten.
+        owed = [OwedWays(one, True, orders.pop(one, 0)) for one in left]
+        try:
+            self._end(orders)
+        except StoreError as error:
+            self._tell(str(error))
+            # One that was heard before is carried out, or owed already.
+            owed += [
+                OwedWays(one, False, order)
+                for one, order in orders.items()
+                if one in gone or self._roster.ways_ended_of(one) != order
+            ]
+        return owed
+
+    def _take_from(self, gone: frozenset[str]) -> frozenset[str]:
+        """Take back every PIN, card and pass of people who are removed; return of whom it could not be."""
+        left = set(gone)
+        if not left:
+            return frozenset()
+        try:
+            with WaysIn.of(self._data) as ways:
+                for resident_id in sorted(left & ways.holders()):  # a commit for each: thousands may go
+                    ways.take_all(resident_id, by_property=True)
+                    left.discard(resident_id)
+                ways.forget_ends(gone)
+            left.clear()
+            self._untold.tell()
+        except StoreError as error:
+            self._tell(str(error))
+        return frozenset(left)
+
+    def _tell(self, problem: str) -> None:
+        if problem != self._told:  # tried every second: the same reason is logged once
+            logger.error("PINs and cards of people who left are taken back later: %s", problem)
+        self._told = problem
 
     def _end(self, orders: Mapping[str, int]) -> None:
         if not orders:
@@ -112,4 +140,6 @@ class EndingRoster:
 
 
 def _ended(changes: Sequence[RosterChange]) -> dict[str, int]:
-    return {one.id: number for one in changes if (number := ways_ended(one.text or "{}"))}
+    """Return the orders for whoever has each id after the changes: a former one's end with their removal."""
+    records = {one.id: one.text for one in changes}
+    return {who: number for who, text in records.items() if (number := ways_ended(text or "{}"))}
