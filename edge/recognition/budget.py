@@ -42,7 +42,11 @@ class HourlyBudget:
     def take(self, time: float, share: float) -> float:
         """Spend `share` of one visit's rate and return it; less of it from half the limit on."""
         left = max(self._limit - self.spent(time), 0.0)
+        # In full up to half of the limit, so that an ordinary hour never notices; then in proportion to what
+        # is left, so that the limit is neared and never passed but by `LEAST_PART`.
         given = share * max(min(1.0, 2 * left / self._limit), LEAST_PART)
+        # By the minute: an hour of a busy pavement is then sixty numbers to add up at each look, not
+        # thousands.
         if not self._slots or time - self._slots[-1][0] >= SLOT_SECONDS:
             self._slots.append([time, 0.0])
         self._slots[-1][1] += given
@@ -58,6 +62,7 @@ class HourlyBudget:
 
     def is_news(self, time: float) -> bool:
         """Return whether half the limit is spent and nobody was told so within the last hour."""
+        # At half, where looks begin to get less: staff hear of it before residents feel it.
         if self.spent(time) < self._limit / 2 or time - self._was_told < HOUR_SECONDS:
             return False
         self._was_told = time

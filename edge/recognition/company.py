@@ -22,6 +22,8 @@ class Company:
     def unlocked(self, time: float, seconds: float) -> None:
         """Take note that the door was unlocked at `time` for somebody, by whatever way in."""
         with self._lock:
+            # One opening for two who were let in one after the other: a second grant never shortens the
+            # first.
             self._until = max(self._until or time, time + seconds)
             self._let_in += 1
 
@@ -36,6 +38,7 @@ class Company:
             if time <= self._until:
                 self._most = max(self._most, faces)
                 return None
+            # The first frame after it shut, not a timer: without frames nobody was seen, and nothing is told.
             found = {"most_faces": self._most, "let_in": self._let_in}
             self._until, self._let_in, self._most = None, 0, 0
         return found if found["most_faces"] > found["let_in"] else None

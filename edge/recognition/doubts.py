@@ -51,6 +51,7 @@ class OpenDoubts:
         """Give the visit the doubts about this resident: they were only out of sight."""
         mine = [one for one in self._waiting if one.look.mean.resident_id == resident_id]
         self._waiting = [one for one in self._waiting if one not in mine]
+        # The visit's own doubt is the newer one, and is told with its own numbers.
         for one in mine:
             visit.early_doubt = visit.early_doubt or (one.look, one.liveness)
             visit.was_covered |= one.was_covered
@@ -68,6 +69,8 @@ class OpenDoubts:
             reason = one.liveness.told
             if one.was_covered and reason is Reason.PRESENTATION_ATTACK:
                 reason = Reason.PAD_NO_RESPONSE  # half a face behind somebody's head looks like a picture
+            # As the visit stood when it went out of sight: what is said on its track since is about another
+            # face.
             if reason not in one.told:
                 answer = (Verdict.DENY, reason)
                 said.append(decided(frame, one.visit, answer, faces, one.look, one.liveness))

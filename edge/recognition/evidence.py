@@ -120,5 +120,6 @@ class Evidence:
 
 def is_hopeless(mean: Match, point: OperatingPoint, looks: int) -> bool:
     """Return whether more shots would be wasted: a clear stranger, or shots used up."""
+    # `not >=` instead of `<`, so that NaN is far below. After `MAX_SHOTS` looks the mean gains nothing more.
     far_below = not mean.similarity >= point.threshold - HOPE_SLACK
     return looks >= MAX_SHOTS or (far_below and looks >= LOOKS_TO_REFUSE)

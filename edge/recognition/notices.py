@@ -26,6 +26,7 @@ class StaffNotices:
         """Counts people in view against people let in; told of openings by any thread."""
         self._trouble = PictureTrouble()
         self._drafts: list[EventDraft] = []
+        self._not_embedded = ""
 
     def take(self) -> list[EventDraft]:
         """Return what was gathered since the last call, oldest first."""
@@ -45,6 +46,12 @@ class StaffNotices:
     def of_turn(self, frame: Frame, track_id: int, turn: int) -> None:
         """Take note by how many degrees a face would have to be turned to be upright."""
         self._of_picture(frame, self._trouble.note_face(track_id, turn))
+
+    def of_not_embedded(self, frame: Frame, problem: str) -> None:
+        """Tell of a face that the network gives nothing usable for, when it is news."""
+        if problem != self._not_embedded:
+            self._not_embedded = problem
+            self._add(frame, Kind.HEALTH_FRAME, {"error": problem})
 
     def of_scenery(self, frame: Frame, scenery: Scenery) -> None:
         """Tell of faces that hang there, once each."""

@@ -14,6 +14,8 @@ JUMP_SECONDS = 10.0
 picture that switches between two cameras."""
 
 CALM_SECONDS = 60.0
+"""Without a sign of it for so long trouble counts as over: a link that went to and fro between two shapes was
+two events every five seconds."""
 
 WHOLE = 0.7
 """A jump that changes less of the picture may be somebody close by who steps in, or out. Seven people
@@ -85,6 +87,7 @@ class PictureTrouble:
         """Take note that the scene jumped; `changed` is how much of the picture is another than before."""
         if changed >= WHOLE:
             return self._count_jump(time)
+        # Held back for a moment: the face of whoever stepped in is often found only on the next frames.
         if not 0 <= time - self._person_at <= PERSON_SECONDS:
             self._partial.append(time)
         return None

@@ -10,10 +10,11 @@ those. Time comes from the frames, so a recording replays bit for bit.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge.domain import Flaw, Reason, Verdict
+from edge.errors import FrameRefused
 from edge.faces.liveness.fusion import NEAR_MISS
 from edge.faces.liveness.gate import SURE_FACE_PX
 from edge.faces.looking import Looker
@@ -23,9 +24,10 @@ from edge.faces.scenery import Scenery
 from edge.faces.tracker import Tracker
 from edge.recognition.budget import HourlyBudget
 from edge.recognition.doubts import OpenDoubts
-from edge.recognition.evidence import HOPE_SLACK, is_hopeless, share_of_look, weigh
+from edge.recognition.evidence import HOPE_SLACK, is_hopeless, weigh
 from edge.recognition.looks import Look, decided
 from edge.recognition.notices import StaffNotices
+from edge.recognition.pace import Pace
 from edge.recognition.remembered import RecentFaces
 from edge.recognition.together import is_apart, is_behind, is_nearest, urgency, width
 from edge.recognition.visits import Visits
@@ -38,26 +40,8 @@ if TYPE_CHECKING:
     from edge.ports import Detector, Identifier, LivenessCheck, ProbeEmbedder
     from edge.recognition.visits import Visit
 
-PACE_TOLERANCE_SECONDS = 0.005
-"""Frames of a 30 Hz camera jitter by a few milliseconds; a look due now is not put off a frame."""
-
 CLOSED_SECONDS = 2.0
 """Who still stands before a door this long after it fell shut has not gone in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often to look, in looks per second.
-
-    `busy` at most, while somebody wants a look; `settled` at least, while a face is in view; `idle`
-    while things move but there is no face (a visitor is then seen 0.1 s later on average);
-    `still` when nothing moves at all.
-    """
-
-    busy: float = 15.0
-    idle: float = 5.0
-    settled: float = 4.0
-    still: float = 1.0
 
 
 class Pipeline:
@@ -94,9 +78,10 @@ class Pipeline:
         """Faces found so far, summed over the frames that were looked at."""
         self.hindrance: Flaw | None = None
         """What stood between the nearest face of the last look and being recognised: for a display."""
-        # Set by any thread (`note_closed`), taken by the pipeline's: each a single assignment, so no lock.
-        self._reopen_at = float("inf")
         self._doubts = OpenDoubts()
+        # These two are set by any thread and taken by the pipeline's, without a lock that recognition would
+        # wait for. Of two closes at once one may be lost: the other opens for the same people.
+        self._reopen_at = float("inf")
         self._let_in_otherwise: deque[str] = deque(maxlen=16)
 
     def observe(self, frame: Frame) -> list[Decision]:
@@ -110,6 +95,7 @@ class Pipeline:
         if frame.time >= self._reopen_at:
             self._reopen_at = float("inf")
             self._visits.reopen_for_those_here(frame.time)
+        # Before anybody is looked at: who has just typed their PIN is not let in once more by this frame.
         while self._let_in_otherwise:
             self._admit(frame, self._let_in_otherwise.popleft())
         tracks, left = self._follow(frame)
@@ -122,9 +108,11 @@ class Pipeline:
         if due:
             track, visit = max(due, key=urgency)
             decisions += self._examine(frame, track, visit, len(tracks))
+        # Last: this frame may have brought back whom a doubt is about, or let them in.
         overdue = self._doubts.overdue(frame, len(self._visits))
         gone = [replace(one, is_past=True) for one in (*left, *overdue)]
-        self._schedule(frame.time)
+        wanted = self._visits.next_look() if self._visits else None
+        self._next_look = self._pace.next_look(frame.time, wanted)
         return gone + decisions
 
     def take_notices(self) -> list[EventDraft]:
@@ -163,7 +151,8 @@ class Pipeline:
         motion = self._motion.observe(frame.image)
         left: list[Decision] = []
         if motion is Motion.JUMPED:
-            # After a jump of the picture no face goes on from an earlier one.
+            # After a jump of the picture no face goes on from an earlier one. A lamp that swings is no jump:
+            # while each swing ended every track, nobody was let in below it.
             self._notices.of_jump(frame, self._motion.changed)
             left += self._forget(frame, self._tracker.clear())
         self._notices.of_rest(frame)
@@ -195,17 +184,21 @@ class Pipeline:
     ) -> list[Decision]:
         """Update one visit; line it up for a close look, or say why it is not fit for one."""
         visit.box, visit.is_behind = track.face.box, is_behind(track, tracks)
+        # First of all: whatever follows must not rest on what was learned of another face.
         if not track.is_steady:
             self._doubt(visit, frame.time)
         height, width = frame.image.shape[:2]
         flaws = intent_flaws(track.face, self._limits, width, height)
+        # Nothing was told to them yet, and a step nearer is what clears such a doubt up.
         if visit.early_doubt is not None and track.face.box.width < SURE_FACE_PX:
             self.hindrance = Flaw.TOO_FAR
         if flaws:
+            # One display, one sentence: it speaks to whoever stands nearest and still wants to come in.
             if not visit.was_granted and is_nearest(track, tracks):
                 self.hindrance = flaws[0]
             if visit.claimed is not None and flaws == (Flaw.NOT_FACING,):
-                self._watch_liveness(frame, track, visit, tracks)  # asked to turn, they turned far
+                # Asked to turn, they turned far: not watched, the challenge would end as "too slow".
+                self._watch_liveness(frame, track, visit, tracks)
             visit.rest_while_unfit(frame.time)
             return self._refuse_unusable(frame, visit, flaws, len(tracks))
         self._watch_liveness(frame, track, visit, tracks)
@@ -231,6 +224,8 @@ class Pipeline:
         if visit.granted_to is None and visit.claimed is not None and self._liveness is not None:
             # How often a face that comes nearer is judged again is liveness's to say.
             is_nearer = visit.is_nearer(face_scale_px(track.face))
+            # The pause after a refusal is not for a doubt that was not told yet: that one clears up, or is
+            # told, on the next frames.
             may_ask = time >= visit.next_look or is_nearer or visit.early_doubt is not None
             return may_ask and self._liveness.is_ready(track.id, visit.claimed)
         return visit.is_due(time, face_scale_px(track.face))
@@ -239,13 +234,32 @@ class Pipeline:
         """Take a close look at one face and weigh what is known about it now."""
         face = self._looker.close_up(frame.image, track.face)
         quality = None if face is None else self._measure(frame, face, track.id)
-        if face is None or quality is None or not quality.is_usable:
+        probe = None
+        if face is not None and quality is not None and quality.is_usable:
+            probe = self._embed(frame, face)
+        if probe is None or quality is None:
             visit.rest_after_miss(frame.time)
-            self.hindrance = quality.flaws[0] if quality and not visit.was_granted else None
-            return self._refuse_unusable(frame, visit, quality.flaws if quality else (), faces)
-        probe = self._embedder.probe(frame.image, face.landmarks)
+            flaws = quality.flaws if quality else ()
+            self.hindrance = flaws[0] if flaws and not visit.was_granted else None
+            return self._refuse_unusable(frame, visit, flaws, faces)
+        return self._compare(frame, track, visit, probe, quality, faces)
+
+    def _embed(self, frame: Frame, face: Face) -> Probe | None:
+        """Return the face as the network sees it, or None where it gives nothing usable."""
+        try:
+            return self._embedder.probe(frame.image, face.landmarks)
+        except FrameRefused as error:
+            # Raised further it would lose what was decided about others on this frame. And a face that was
+            # never looked at goes first (`urgency`): all others would wait for as long as this one stays.
+            self._notices.of_not_embedded(frame, str(error))
+            return None
+
+    def _compare(
+        self, frame: Frame, track: Track, visit: Visit, probe: Probe, quality: Quality, faces: int
+    ) -> list[Decision]:
+        """Compare the face and return what follows."""
         look = self._look(frame, probe, visit, quality)
-        # A poor look spends its share like any other, but calls nobody a stranger (`_why_not`).
+        # A poor look spends its share like any other, but calls nobody a stranger (`Visit.why_not`).
         is_dim = probe.is_faint or quality.sharpness < self._limits.clear_sharpness
         is_poor = visit.is_behind or is_dim or is_cut(track.face.box, *frame.image.shape[:2])
         visit.strange_whole_looks += look.verdict is not Verdict.GRANT and not is_poor
@@ -254,34 +268,33 @@ class Pipeline:
         visit.scale_px = face_scale_px(track.face)
         who = look.mean.resident_id
         is_near = look.mean.similarity >= look.point.threshold - HOPE_SLACK
+        # Before the branches below, some of which set a rest of their own over this one.
         visit.rest_after_look(frame.time, is_near=is_near)
         self._visits.compare(visit, who, is_near=is_near)
         if visit.granted_to is not None:
             if is_near and visit.granted_to == who:
                 return []  # still the one who was let in
+            # Another face, or a poor look at theirs: judged as anybody's. `let_in` still silences refusals.
             visit.granted_to = None
         if look.verdict is Verdict.GRANT:
             return self._grant(frame, visit, look, faces)
+        # Recognised no more: the next look comes after its rest, not when liveness is ready, and is paid for.
         visit.claimed = None
         if is_near and who is not None and self._visits.presence.is_here(who, frame.time):
             self._visits.presence.see(who, frame.time)
             return []  # let in a moment ago, and turning their head
         if is_hopeless(look.mean, look.point, visit.evidence.looks):
             self._set_doubt_aside(frame, visit)  # by now the track shows somebody else's face
-            return self._deny(frame, visit, self._why_not(visit, look), faces, look)
+            return self._deny(frame, visit, visit.why_not(look), faces, look)
         return []
-
-    def _why_not(self, visit: Visit, look: Look) -> Reason:
-        """Return why a face is not taken for anybody: nobody is a stranger by a poor picture of them."""
-        if look.reason is Reason.AMBIGUOUS_MATCH:
-            return look.reason
-        return Reason.UNKNOWN_CREDENTIAL if visit.strange_whole_looks else Reason.LOW_QUALITY
 
     def _measure(self, frame: Frame, face: Face, track_id: int) -> Quality:
         """Return the face's quality; one that would be compared must also be upright."""
         quality = measure(frame.image, face, self._limits)
         if not quality.is_usable:
             return quality
+        # Last, for it may cost three more close looks. Strangers on their heads look alike: 58 % of their
+        # pairs would match (`Looker.turn_of`).
         turn = self._looker.turn_of(frame.image, face)
         self._notices.of_turn(frame, track_id, turn)
         return replace(quality, flaws=(Flaw.NOT_UPRIGHT,)) if turn else quality
@@ -289,50 +302,35 @@ class Pipeline:
     def _look(self, frame: Frame, probe: Probe, visit: Visit, quality: Quality) -> Look:
         """Compare the face as it is now, and weigh it with the visit's earlier shots."""
         shot = probe.embedding
+        # Only at the first look of a track: later ones have the visit's own memory.
         if not visit.own_looks:
             self._resume(visit, shot, frame.time)
         if not visit.evidence.add(frame.time, shot):
+            # Another face in the same place: neither the claim nor what liveness has seen is about it.
             visit.claimed = None
             self._doubt_liveness(visit)
         shot_match = self._identifier.identify(shot)
-        mean = shot_match
+        mean = shot_match  # of one shot: a second search would find the same
         if len(visit.evidence.shots) > 1:
             mean = self._identifier.identify(visit.evidence.mean())
         # To see again whom an earlier look has recognised lets nobody new in: that error was paid for.
         is_to_pay = visit.claimed is None or visit.claimed != mean.resident_id
         if is_to_pay:
-            self._spend(frame, visit)
+            visit.pay_look(frame.time, self._budget)
+            self._notices.of_budget(frame, self._budget)
+        # A look that costs nothing is held to the threshold of the last one that did.
         point = self._identifier.operating_point(visit.share)
         verdict, reason = weigh(shot_match, mean, point)
         if is_to_pay and verdict is Verdict.GRANT:
-            self._give_back_look(visit)
+            visit.give_back_look(self._budget)
         visit.last = Look(replace(quality, feature_norm=probe.feature_norm), mean, point, verdict, reason)
         return visit.last
 
     def _resume(self, visit: Visit, shot: Embedding, time: float) -> None:
         """Go on with the visit that this face broke off a moment ago, if it did."""
         earlier = self._recent.recall(shot, time)
-        if earlier is None:
-            return
-        if earlier.let_in is None:
-            visit.resume(earlier, time)
-        elif self._visits.presence.is_here(earlier.let_in, time):
-            visit.let_in = earlier.let_in
-            self._visits.presence.see(earlier.let_in, time)
-
-    def _spend(self, frame: Frame, visit: Visit) -> None:
-        """Pay for one more comparison: from the visit's error rate and from the camera's hour."""
-        visit.evidence.looks += 1
-        visit.own_looks += 1
-        visit.share = self._budget.take(frame.time, share_of_look(visit.evidence.looks))
-        visit.spent += visit.share
-        self._notices.of_budget(frame, self._budget)
-
-    def _give_back_look(self, visit: Visit) -> None:
-        """Take back that the newest look was spent: their picture must not cost a resident."""
-        visit.evidence.looks -= 1
-        visit.spent -= visit.share
-        self._budget.give_back(visit.share)
+        if earlier is not None:
+            self._visits.go_on(visit, earlier, time)
 
     def _grant(self, frame: Frame, visit: Visit, look: Look, faces: int) -> list[Decision]:
         """Let a recognised resident in, once a visit, when they are also live."""
@@ -341,6 +339,7 @@ class Pipeline:
         visit.recognise(resident_id)
         liveness = None
         if self._liveness is not None:
+            # What liveness saw until now was of whoever the last look recognised.
             if visit.claimed not in {None, resident_id}:
                 self._doubt_liveness(visit)
             visit.claimed, visit.next_look = resident_id, frame.time
@@ -352,12 +351,14 @@ class Pipeline:
                 return []
             if not liveness.passed:
                 return self._not_live(frame, visit, look, faces, liveness)
+            # Only now, with a look at this very frame: a living face that took the place of a picture would
+            # forget what the picture had brought about (20 tries without a pause).
             self._liveness.confirm(visit.track_id, resident_id)
-        # A resident's looks gave no stranger a chance: the hour gets them back.
-        self._budget.give_back(visit.spent)
-        visit.spent, visit.early_doubt = 0.0, None
+        visit.give_back_all(self._budget)
+        visit.early_doubt = None
         is_new = self._visits.grant(visit, resident_id, frame.time)
         self._visits.clear_of_doubt(resident_id)
+        # Let in and still here: one opening a visit. All the above was worth doing, it keeps them present.
         if not is_new:
             return []
         return [decided(frame, visit, (Verdict.GRANT, Reason.GRANTED), faces, look, liveness)]
@@ -374,9 +375,12 @@ class Pipeline:
         if liveness.wants_more:
             return self._ask_more(frame, visit, look, faces, liveness)
         reason = liveness.told
+        # No score: nothing was judged yet, so there is nothing to begin anew and no rest to keep.
         if reason is Reason.PAD_NO_RESPONSE and liveness.score is None:
             return self._deny(frame, visit, reason, faces, look, liveness)
         self._doubt_liveness(visit)
+        # The pause may be for what somebody else held up: its resident, who waits it out, is looked at again
+        # within a second of its end. By ever longer rests they were taken for a screen after 30 s.
         if reason is Reason.LOCKOUT_MAX_ATTEMPTS:
             visit.rest_in_pause(frame.time)
             return self._deny(frame, visit, reason, faces, look, liveness)
@@ -387,9 +391,12 @@ class Pipeline:
                 visit.let_in = None  # a picture held up after they went keeps nobody here
             else:
                 self._visits.presence.see(who, frame.time)
+            # Alive half a minute ago at most: nobody is accused whom the door let in a moment ago.
             if self._visits.presence.is_proven(who, frame.time):
                 return []
         visit.let_in = None
+        # Told when the next look refuses as well, or when they leave: before that, people who were let in a
+        # second later were accused.
         if visit.may_clear_up(is_early=liveness.is_early):
             visit.early_doubt = look, liveness
             return []
@@ -405,11 +412,13 @@ class Pipeline:
         was_asked = visit.asked_more or self._visits.presence.is_here(resident_id, frame.time)
         visit.rest_after_asking(frame.time)
         visit.early_doubt = None  # another look did say otherwise, if not enough to open
+        # Who was let in a moment ago and passes only narrowly now is still here, and is not asked for a PIN.
         if was_asked:
             self._visits.presence.see(resident_id, frame.time)
             return []
         answer = (Verdict.DENY, Reason.SECOND_FACTOR_REQUIRED)
         asked = decided(frame, visit, answer, faces, look, liveness)
+        # The one refusal that names the resident: the keypad has to know whose PIN it waits for.
         return [replace(asked, resident_id=resident_id)]
 
     def _deny(
@@ -431,16 +440,11 @@ class Pipeline:
         self, frame: Frame, visit: Visit, flaws: Sequence[Flaw], faces: int
     ) -> list[Decision]:
         """Tell a visitor who is near but has long shown no usable face; leave passers-by alone."""
-        if Flaw.TOO_FAR in flaws or Flaw.OUTSIDE_ZONE in flaws:
-            visit.near_since = None
-            return []
-        if not visit.lingers(frame.time):
-            return []
-        reason = Reason.NOT_FACING if Flaw.NOT_FACING in flaws else Reason.LOW_QUALITY
-        return self._deny(frame, visit, reason, faces)
+        reason = visit.why_unusable(flaws, frame.time)
+        return [] if reason is None else self._deny(frame, visit, reason, faces)
 
     def _doubt(self, visit: Visit, time: float) -> None:
-        self._recent.keep(visit, time)
+        self._recent.keep(visit, time)  # first: `doubt` drops the shots that it is known by
         visit.doubt()
         self._doubt_liveness(visit)
 
@@ -455,10 +459,11 @@ class Pipeline:
             visit = self._visits.end(track_id)
             if self._liveness is not None:
                 self._liveness.reset(track_id)
-            if visit is None:
+            if visit is None:  # scenery, which has no visit
                 continue
             if visit.doubted is not None:
                 self._set_doubt_aside(frame, visit)
+            # Every glimpse that was compared is written down: else whoever ducks in and out leaves no trace.
             elif visit.is_undecided and not self._visits.presence.is_here(visit.nearest, frame.time):
                 left += self._deny(frame, visit, Reason.COLLECTING, len(self._visits), visit.last)
             self._recent.keep(visit, frame.time)
@@ -469,11 +474,3 @@ class Pipeline:
         if self._visits.presence.is_here(visit.doubted, frame.time):
             visit.early_doubt = None
         self._doubts.keep(visit, frame.time)
-
-    def _schedule(self, time: float) -> None:
-        if self._visits:
-            soonest, latest = time + 1 / self._pace.busy, time + 1 / self._pace.settled
-            wanted = min(max(self._visits.next_look(), soonest), latest)
-        else:
-            wanted = time + 1 / self._pace.idle
-        self._next_look = wanted - PACE_TOLERANCE_SECONDS

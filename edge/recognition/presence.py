@@ -45,12 +45,14 @@ class Presence:
 
     def prove(self, who: str, time: float) -> None:
         """Take note that this resident is here in person: let in, found alive, or never out of sight."""
+        # Forgotten here, where the table grows: a compound's residents pass in a day, a handful stands there.
         self._stays = {one: stay for one, stay in self._stays.items() if time - stay.seen_at <= PROOF_SECONDS}
         place = self._stays[who].place if who in self._stays else None
         self._stays[who] = _Stay(time, time, time, place)
 
     def see(self, who: str, time: float) -> None:
         """Take note of a face that looks like somebody present; it keeps them so for `PROOF_SECONDS`."""
+        # Only while they are here: a look never brings back somebody who left, they are let in anew instead.
         stay = self._stays.get(who)
         if stay is not None and self.is_here(who, time) and self.is_proven(who, time):
             stay.seen_at = stay.sighted_at = time
@@ -64,6 +66,8 @@ class Presence:
         """Take note of who is in view: somebody may be hidden behind a face that is near where they were."""
         for who, stay in self._stays.items():
             place = stay.place
+            # By `sighted_at`, which this does not move: else whoever stands there after they left would keep
+            # them present, and shut out, for as long as the place is taken.
             if place is None or time - stay.sighted_at > HIDDEN_SECONDS or not self.is_here(who, time):
                 continue
             if any(_distance(face, place) <= HIDDEN_WIDTHS * place.width for face in faces):

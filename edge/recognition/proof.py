@@ -40,8 +40,10 @@ class Proof:
     def take(self, time: float, is_alive: bool | None) -> bool:  # noqa: FBT001
         """Take an answer, None for none yet; return whether the question is over."""
         self._asked = time if self._asked is None else self._asked
+        # Asked on each frame until there is an answer, which takes some four of them.
         if is_alive is None and time - self._asked < PATIENCE_SECONDS:
             return False
+        # Without an answer the last one stands: who turns away is not thereby found alive, nor refused.
         if is_alive is not None:
             self.is_refused = not is_alive
         self._asked = None

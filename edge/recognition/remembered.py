@@ -50,10 +50,12 @@ class RecentFaces:
         face = visit.evidence.mean()
         looks, told = visit.evidence.looks, frozenset(visit.told)
         kept = Remembered(face, time, looks, told, visit.let_in)
+        # One entry a face, the latest: its looks include those of the visits before (`Visit.resume`).
         self._faces = [*(one for one in self._faces if not _is_same(one, face)), kept][-MOST_FACES:]
 
     def recall(self, shot: Embedding, time: float) -> Remembered | None:
         """Return the remembered face that `shot` shows, the most alike, or None."""
+        # 0 <=: after a step back of the clock nothing is known rather than kept for the length of the step.
         self._faces = [one for one in self._faces if 0 <= time - one.seen_at <= MEMORY_SECONDS]
         alike = [(float(one.face @ shot), one) for one in self._faces]
         likeness, best = max(alike, key=lambda pair: pair[0], default=(0.0, None))

@@ -68,4 +68,5 @@ def is_nearest(track: Track, tracks: Sequence[Track]) -> bool:
 def urgency(candidate: tuple[Track, Visit]) -> tuple[bool, float, int]:
     """Return the order of close looks: never looked at, then waiting longest, then the older track."""
     track, visit = candidate
+    # The last two only settle ties, so that a replay picks the same face: `-inf` is shared by all new visits.
     return not visit.own_looks, -visit.next_look, -track.id

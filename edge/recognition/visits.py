@@ -9,15 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from edge.domain import Reason
+from edge.domain import Flaw, Reason
 from edge.faces.liveness.failures import AWAY_SECONDS
 from edge.faces.liveness.gate import SURE_FACE_PX
-from edge.recognition.evidence import LOOKS_TO_REFUSE, MAX_SHOTS, Evidence
+from edge.recognition.evidence import LOOKS_TO_REFUSE, MAX_SHOTS, Evidence, share_of_look
 from edge.recognition.presence import Presence
 from edge.recognition.proof import Proof
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edge.domain import Box, Liveness
+    from edge.recognition.budget import HourlyBudget
     from edge.recognition.looks import Look
     from edge.recognition.remembered import Remembered
 
@@ -124,6 +127,8 @@ class Visit:
 
     def is_due(self, time: float, scale_px: float) -> bool:
         """Return whether a look is wanted now: undecided, and rested or come much nearer."""
+        # Also where they come nearer: nothing opens for them, so one look in five seconds is enough to notice
+        # that somebody else has taken their place.
         if self.granted_to is not None:
             return time >= self.last_look + RECHECK_SECONDS
         return time >= self.next_look or self.is_nearer(scale_px)
@@ -138,6 +143,7 @@ class Visit:
         It may while somebody nearer may cover a part of the face, and the first look without them is as
         good as a first one where the face is still far off.
         """
+        # Half a face behind somebody's head looks like a picture: a refusal of one proves nothing.
         was_covered, self.was_covered = self.was_covered, self.is_behind
         is_far = self.box is not None and self.box.width < SURE_FACE_PX
         return is_early or self.is_behind or (was_covered and is_far)
@@ -179,11 +185,50 @@ class Visit:
     def resume(self, earlier: Remembered, time: float) -> None:
         """Go on where an earlier visit of the same face ended: what was spent and said counts."""
         self.evidence.looks += earlier.looks
+        # Said again to whoever went away and comes back; a track that only broke says nothing new.
         is_lately = time - earlier.seen_at < AWAY_SECONDS
         self.told |= earlier.told if is_lately else earlier.told - ABOUT_LIVENESS
 
+    def pay_look(self, time: float, budget: HourlyBudget) -> None:
+        """Pay for one more comparison: from the visit's error rate and from the camera's hour."""
+        self.evidence.looks += 1
+        self.own_looks += 1
+        self.share = budget.take(time, share_of_look(self.evidence.looks))
+        self.spent += self.share
+
+    def give_back_look(self, budget: HourlyBudget) -> None:
+        """Take back that the newest look was spent: it recognised a resident, alive or not.
+
+        A picture that was held up twelve times left its resident 0.0009 of the error rate for their own first
+        look, which asks for 0.15 more similarity. `own_looks` stays: this face was looked at.
+        """
+        self.evidence.looks -= 1
+        self.spent -= self.share
+        budget.give_back(self.share)
+
+    def give_back_all(self, budget: HourlyBudget) -> None:
+        """Return all this visit spent of the camera's hour: a resident's looks gave no stranger a chance."""
+        budget.give_back(self.spent)
+        self.spent = 0.0
+
+    def why_not(self, look: Look) -> Reason:
+        """Return why this face is taken for nobody: one is no stranger by a poor picture of oneself."""
+        if look.reason is Reason.AMBIGUOUS_MATCH:
+            return look.reason
+        return Reason.UNKNOWN_CREDENTIAL if self.strange_whole_looks else Reason.LOW_QUALITY
+
+    def why_unusable(self, flaws: Sequence[Flaw], time: float) -> Reason | None:
+        """Return what to tell somebody who is near but has long shown no usable face, None for passers-by."""
+        if Flaw.TOO_FAR in flaws or Flaw.OUTSIDE_ZONE in flaws:
+            self.near_since = None
+            return None
+        if not self._lingers(time):
+            return None
+        return Reason.NOT_FACING if Flaw.NOT_FACING in flaws else Reason.LOW_QUALITY
+
     def recognise(self, resident_id: str) -> None:
         """Take whom the face is recognised as now; what was said to another one is none of theirs."""
+        # The next one of a queue, on the same track: asked, told and refused anew.
         if self.recognised not in {None, resident_id}:
             self.told.clear()
             self.asked_more, self.times_asked, self.attacks = False, 0, 0
@@ -198,6 +243,7 @@ class Visit:
         """Take what a look at somebody who was let in showed: them again, or (three times) somebody else."""
         if self.let_in is None:
             return
+        # Three, as for a stranger: one look at a turned head or a blur must not end a visit.
         self.strange_looks = 0 if is_near and resident_id == self.let_in else self.strange_looks + 1
         if self.strange_looks >= LOOKS_TO_REFUSE:
             self.let_in, self.strange_looks = None, 0
@@ -214,11 +260,13 @@ class Visit:
 
     def rest_after_miss(self, time: float) -> None:
         """Set the next look after a close-up that showed no usable face."""
+        # 0.1 s, 0.2 s and so on up to 1 s: a head that turns is usable again soon, a back of a head never is.
         self.misses += 1
         self.next_look = time + min(0.05 * 2.0 ** min(self.misses, MOST_DOUBLINGS), 1.0)
 
     def rest_after_attack(self, time: float) -> None:
         """Set the next look after liveness refused; the claim to be recognised stands."""
+        # 1, 2, 4 s and so on, the waits of `failures.Failures` for one visit.
         self.attacks += 1
         pause = 0.5 * 2.0 ** min(self.attacks, MOST_DOUBLINGS)
         self.next_look = time + min(pause, MAX_ATTACK_SPACING_SECONDS)
@@ -236,17 +284,21 @@ class Visit:
     def doubt(self) -> None:
         """Take back what was concluded: this may be another face now."""
         self.evidence.drop()
+        # `let_in` stays: in a crowd tracks are doubted all the time, and nobody who was let in is refused
+        # for it.
         self.granted_to = self.claimed = None
         self.next_look = min(self.next_look, self.last_look + DOUBT_SPACING_SECONDS)
 
     def rest_while_unfit(self, time: float) -> None:
         """Set the next look for a face that is too far, turned away or outside the zone."""
+        # Never sooner than the rest that a refusal or a stranger's look has set.
         self.next_look = max(self.next_look, time + APPROACH_SPACING_SECONDS)
 
-    def lingers(self, time: float) -> bool:
+    def _lingers(self, time: float) -> bool:
         """Return whether the face has been near for long without ever being fit for a look."""
         if self.near_since is None:
             self.near_since = time
+        # Who was compared once hears what came of that, or of leaving; not that they look away now.
         return not self.own_looks and time - self.near_since >= LINGER_SECONDS
 
 
@@ -270,9 +322,19 @@ class Visits:
             self.presence.see(visit.let_in, time)
         return visit
 
+    def go_on(self, visit: Visit, earlier: Remembered, time: float) -> None:
+        """Take it that this face was here before: go on with the visit that it broke off, if it did."""
+        if earlier.let_in is None:
+            visit.resume(earlier, time)
+        # Who was let in and has left since is on a new visit when they come back, and is let in again.
+        elif self.presence.is_here(earlier.let_in, time):
+            visit.let_in = earlier.let_in
+            self.presence.see(earlier.let_in, time)
+
     def compare(self, visit: Visit, resident_id: str | None, *, is_near: bool) -> None:
         """Take what a look at a visitor showed: whoever was let in may stand behind somebody else now."""
         before = visit.let_in
+        # Lost where this face is now: it may have stepped in front of them (`Presence.note_faces`).
         visit.compare_with_let_in(resident_id, is_near=is_near)
         if before is not None and visit.let_in is None and visit.box is not None:
             self.presence.lose(before, visit.box)
@@ -288,6 +350,7 @@ class Visits:
     def end(self, track_id: int) -> Visit | None:
         """Forget a track that ended and return its visit."""
         visit = self._by_track.pop(track_id, None)
+        # Their last place, kept for `Presence.note_faces`: they may be hidden behind whom they talk to.
         if visit is not None and visit.let_in is not None and visit.box is not None:
             self.presence.lose(visit.let_in, visit.box)
         return visit
@@ -295,6 +358,7 @@ class Visits:
     def grant(self, visit: Visit, resident_id: str, time: float) -> bool:
         """Note that `resident_id` was recognised; return False when they were let in and are still here."""
         is_new = not self.presence.is_here(resident_id, time) or self._is_exposed(visit, resident_id)
+        # After asking, and before the door has opened: if it does not, `reconsider` takes it back.
         self.presence.prove(resident_id, time)
         visit.granted_to = visit.let_in = resident_id
         visit.strange_looks, visit.is_admitted = 0, False
@@ -311,6 +375,7 @@ class Visits:
             and one.proof.is_refused
             and one.seen_at == visit.seen_at  # else it may be the track on which they were before it broke
         ]
+        # The picture keeps its track, not their presence: the living face beside it opens at once.
         for one in pictures:
             one.granted_to = one.let_in = None
         return bool(pictures)
@@ -318,6 +383,7 @@ class Visits:
     def wants_proof(self, visit: Visit, time: float) -> bool:
         """Return whether to ask liveness about somebody who was let in by face, and nobody waits for it."""
         is_theirs = visit.granted_to is not None and not visit.is_admitted
+        # The networks score fifteen faces a second for all (`ScoringBudget`): whoever is outside goes first.
         waits = any(one.claimed is not None and one.granted_to is None for one in self._by_track.values())
         return is_theirs and visit.proof.is_due(time) and not waits
 
@@ -326,6 +392,7 @@ class Visits:
         theirs = [visit for visit in self._by_track.values() if visit.recognised == resident_id]
         for visit in theirs:
             visit.early_doubt, visit.was_covered, visit.last_look = None, False, time
+            # A PIN proves who they are, not that the face on this track is no picture of them.
             is_alive = visit.granted_to == resident_id and not visit.is_admitted
             self.grant(visit, resident_id, time)
             visit.is_admitted = not is_alive
@@ -334,6 +401,7 @@ class Visits:
     def clear_of_doubt(self, resident_id: str) -> None:
         """Drop doubts about this resident, who proved alive, on tracks that went on with another face."""
         for visit in self._by_track.values():
+            # Not on a track that recognises them now: there the doubt is about what stands there.
             if visit.doubted == resident_id != visit.claimed:
                 visit.early_doubt, visit.was_covered = None, False
 
@@ -346,6 +414,7 @@ class Visits:
         for visit in self._by_track.values():
             if visit.recognised != resident_id:
                 continue
+            # Let in and left outside: the next match opens again. Asked for a second factor: asked again.
             if visit.granted_to == resident_id:
                 visit.granted_to = None
                 visit.next_look = time

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.domain import Decision, Flaw, Frame, Liveness, Reason, Verdict
+from edge.domain import Decision, Flaw, Frame, Image, Landmarks, Liveness, Probe, Reason, Verdict
+from edge.errors import FrameRefused
+from edge.events import Kind
 from edge.faces.quality import QualityLimits
 from edge.recognition.pipeline import Pipeline
 from tests.fakes.scene import START, Actor, Residents, Scene, axis, leaning, unit
@@ -275,6 +277,37 @@ class TestSeveralPeople:
             )
             assert scene.detections - before[0] <= 2
             assert len(scene.embedded) - before[1] <= 1
+
+
+class BlindTo(Scene):
+    """An embedder whose network gives nothing usable for one of the faces."""
+
+    def probe(self, image: Image, landmarks: Landmarks) -> Probe:
+        probe = super().probe(image, landmarks)
+        if np.array_equal(probe.embedding, STRANGER.embedding):
+            raise FrameRefused("the network gave no usable embedding for this face: not finite or zero")
+        return probe
+
+
+class TestAFaceThatCannotBeEmbedded:
+    def test_keeps_nobody_waiting(self):
+        scene = BlindTo([STRANGER, ANNA])
+        pipeline = Pipeline(scene, scene, residents())
+        decisions: list[Decision] = []
+        for n in range(30):
+            people = [(STRANGER, 40 + n % 3, 150, 120)] + ([(ANNA, 400 + n % 3, 150, 90)] if n > 5 else [])
+            decisions += pipeline.observe(scene.frame(n, *people))
+        assert brief(decisions)[0] == ("grant", "granted", "anna")
+        assert decisions[0].frame_seq < 12
+
+    def test_is_told_to_staff_once_and_to_who_stays_there(self):
+        scene = BlindTo([STRANGER])
+        pipeline = Pipeline(scene, scene, residents())
+        decisions = [d for frame in standing(scene, STRANGER, 5) for d in pipeline.observe(frame)]
+        assert brief(decisions) == [("deny", "low_quality", None)]
+        (draft,) = pipeline.take_notices()
+        assert draft.kind == Kind.HEALTH_FRAME
+        assert "no usable embedding" in draft.data["error"]
 
 
 class TestEveryFrame:
