@@ -33,6 +33,10 @@ _PERSON = re.compile(r"(.*[\d]{3,})-\d{1,2}")
 """A flat with the number of a person in it. Behind a staircase of one or two digits stands the flat itself:
 3-2-12 is flat 12 of staircase 2, and nobody's second number."""
 
+_NUMBERED = re.compile(r".*\d.*|.")
+"""What a building that has no flats here yet may be called by somebody's number: 3, B2 or A. GUARD-12 and
+STAFF-001 are staff, of whom no building is made; one that is called by a word gets its first flat by hand."""
+
 
 @dataclass(frozen=True, slots=True)
 class Newcomer:
@@ -163,6 +167,8 @@ class _Flats:
         if parts is None:
             return None
         _, building, unit = parts
+        if flat_key(building) not in self._buildings and not _NUMBERED.fullmatch(building):
+            return None
         # A building keeps the spelling of its flats, as in `flats.new_flats`.
         building = self._buildings.setdefault(flat_key(building), building)
         key = flat_key(f"{building}-{unit}")

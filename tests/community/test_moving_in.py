@@ -47,6 +47,19 @@ def test_numbers_of_the_roster_name_flats(compound):
     assert plan.left_out == [("K12", "B", "no_flat"), ("admin", "C", "no_flat")]
 
 
+def test_numbers_of_staff_make_no_flats(compound):
+    """They were flats like any other: among a notice's buildings, and with a slip that made an owner."""
+    moving = MovingIn(compound.book)
+    staff = [("guard-12", "A"), ("STAFF-001", "B"), ("保安-12", "C"), ("emp-2024-3", "D"), ("A-101-1", "E")]
+    moved = moving.carry_out(DORA, [*staff, ("rose-301", "F")], TieKind.OWNER, "zh")
+    assert [(one.name, one.flat) for one in moved] == [("E", "A-101")]
+    assert set(compound.register.flats().values()) == {"3", "5", "A"}
+    compound.register.put_flats(DORA, [("ROSE-101", "ROSE", "101")])
+    plan = moving.plan([*staff, ("rose-301", "F")])
+    assert [(one.name, one.flat) for one in plan.newcomers] == [("F", "ROSE-301")]
+    assert [why for *_, why in plan.left_out] == ["no_flat"] * 4
+
+
 def test_whoever_is_there_or_has_left_is_nobody_new(compound):
     register = compound.register
     register.add(SYSTEM, NewPerson("王伟", "3-1203", TieKind.OWNER, resident="3-1203-1"))
@@ -176,7 +189,7 @@ def test_the_desk_looks_and_then_moves_a_building_in(tmp_path):
         assert "2 people move in, 1 flats are added" in desk.page
         assert "王伟" not in desk.page
         desk.get("/people/roster")
-        assert "the number names no flat" in desk.page
+        assert "the number names no flat that is here" in desk.page
         desk.get("/people/roster?q=7")
         chosen = re.search(r"<textarea name=.people. hidden>\n(.*?)</textarea>", desk.page, re.DOTALL)
         assert chosen is not None
