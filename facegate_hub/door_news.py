@@ -54,6 +54,8 @@ class DoorNews(LookingThread):
         wanted = (EVENTS.c.kind.in_(kinds), EVENTS.c.at >= since.isoformat(), EVENTS.c.proven == 1)
         with reading(self._engine) as connection:
             rows = connection.execute(sa.select(EVENTS).where(*wanted).order_by(EVENTS.c.at)).all()
+        # What is too old to be found again needs no remembering.
+        self._seen &= {_key(row) for row in rows}
         fresh = [row for row in rows if _key(row) not in self._seen and is_door(row.device)]
         count = 0
         for row in fresh:

@@ -28,8 +28,6 @@ BESIDE_DEVICE = {
 MOST_APART = 30
 """Doors of which a page is put together, each from its own place in an index; of more, all doors' events are
 read in order, and those of others left out."""
-OVERLAP_SECONDS = 60.0
-"""How much later than it says a commit may be seen: clocks of hubs differ, and a disk may be slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,22 +188,17 @@ class News:
 
     def __init__(self, engine: Engine, *, from_the_start: bool = False) -> None:
         self._engine = engine
-        self._moved_at, uptos = self._uptos(0.0)
-        self._seen: dict[tuple[str, str], int] = {} if from_the_start else uptos
-        if from_the_start:
-            self._moved_at = 0.0
+        self._seen: dict[tuple[str, str], int] = {} if from_the_start else self._uptos()
 
     def look(self) -> list[StoredEvent]:
         """Return what is new, at most a page from each stream."""
         found: list[StoredEvent] = []
-        moved_at, uptos = self._uptos(self._moved_at - OVERLAP_SECONDS)
-        for (device, stream), upto in uptos.items():
+        # All streams at each look, a row for each door and journal. By the time at which a stream last grew
+        # everything would be left out that is stored after the clock of a hub was set back.
+        for (device, stream), upto in self._uptos().items():
             seen = self._seen.get((device, stream), 0)
             if upto > seen:
                 found += self._between(device, stream, seen, upto)
-        # Not while a stream has more than a page of news: the next look would skip the rest of it.
-        if all(self._seen.get(key) == upto for key, upto in uptos.items()):
-            self._moved_at = max(self._moved_at, moved_at)
         return sorted(found, key=lambda event: (event.at or "", event.device, event.seq))
 
     def _between(self, device: str, stream: str, seen: int, upto: int) -> list[StoredEvent]:
@@ -216,15 +209,11 @@ class News:
         self._seen[device, stream] = found[-1].seq if len(found) == PAGE else upto
         return found
 
-    def _uptos(self, since: float) -> tuple[float, dict[tuple[str, str], int]]:
-        """Return how far streams are that grew at that moment or later, and when the last of them did."""
-        query = sa.select(STREAMS.c.device, STREAMS.c.stream, STREAMS.c.upto, STREAMS.c.moved_at)
-        if since > 0:
-            query = query.where(STREAMS.c.moved_at >= since)
+    def _uptos(self) -> dict[tuple[str, str], int]:
+        """Return how far each stream is."""
+        query = sa.select(STREAMS.c.device, STREAMS.c.stream, STREAMS.c.upto)
         with reading(self._engine) as connection:
-            rows = connection.execute(query).all()
-        last = max((row.moved_at or 0.0 for row in rows), default=0.0)
-        return last, {(row.device, row.stream): row.upto for row in rows}
+            return {(row.device, row.stream): row.upto for row in connection.execute(query)}
 
 
 def _narrowed(query: sa.Select[Any], wanted: EventFilter) -> sa.Select[Any]:

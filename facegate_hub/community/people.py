@@ -207,7 +207,10 @@ class PeopleRegister:
         subject = f"person:{person}"
         with self._book.writing() as writing:
             mine = (LEDGER.c.subject == subject, LEDGER.c.kind == "person.looked", LEDGER.c.actor == str(by))
-            recent = sa.select(LEDGER.c.seq).where(*mine, LEDGER.c.at > writing.at - DAY)
+            # Up to now: a look that was entered while the clock was ahead is none of today.
+            recent = sa.select(LEDGER.c.seq).where(
+                *mine, LEDGER.c.at.between(writing.at - DAY + 1, writing.at)
+            )
             if writing.connection.execute(recent).first() is None:
                 writing.enter(by, "person.looked", subject)
 

@@ -231,7 +231,9 @@ class Tickets:
             if ticket.kind is not TicketKind.COMPLAINT or ticket.audience is not Audience.PRIVATE:
                 return
             mine = (LEDGER.c.subject == f"ticket:{ticket.id}", LEDGER.c.kind == "ticket.looked")
-            recent = (LEDGER.c.actor == str(asker.doer), LEDGER.c.at > writing.at - DAY)
+            # Up to now: a look that was entered while the clock was ahead is none of today.
+            lately = LEDGER.c.at.between(writing.at - DAY + 1, writing.at)
+            recent = (LEDGER.c.actor == str(asker.doer), lately)
             if writing.connection.execute(sa.select(LEDGER.c.seq).where(*mine, *recent)).first() is None:
                 writing.enter(asker.doer, "ticket.looked", f"ticket:{ticket.id}")
 

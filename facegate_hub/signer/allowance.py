@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 HOUR = 3600.0
 MOST_COMMANDS = 20_000
 """Commands of one principal in an hour, each at one door: a site of 1,000 doors locked down twenty times."""
+FIRST_TIDY = 1000
+"""Counts that are kept before those that are over are looked for: residents come and go, each by a name."""
 MOST_CHARACTERS = 2_000_000
 """Of everything else: ten imports that name a thousand people each, or thousands of single changes."""
 
@@ -31,6 +33,11 @@ class AuditAllowance:
         self._now = now
         self._lock = threading.Lock()
         self._used: dict[tuple[str, bool], tuple[float, int]] = {}
+        self._tidy_at = FIRST_TIDY
+
+    def __len__(self) -> int:
+        """How many counts are kept."""
+        return len(self._used)
 
     def take_commands(self, principal: Principal, count: int) -> None:
         """Count commands. Raises `NotPermitted` beyond the hour's most."""
@@ -47,9 +54,17 @@ class AuditAllowance:
         key, now = (principal.name, is_command), self._now()
         with self._lock:
             began, used = self._used.get(key, (now, 0))
-            # Also after the clock went back: nobody waits until it is there again.
-            if not 0.0 <= now - began < HOUR:
+            if not _counts(began, now):
                 began, used = now, 0
             if used + count > most:
                 raise NotPermitted(message("signer.too_much", name=principal.name))
             self._used[key] = (began, used + count)
+            if len(self._used) > self._tidy_at:
+                self._used = {one: kept for one, kept in self._used.items() if _counts(kept[0], now)}
+                # Twice as many as count now: a look at all of them costs each new one the same.
+                self._tidy_at = max(FIRST_TIDY, 2 * len(self._used))
+
+
+def _counts(began: float, now: float) -> bool:
+    """Return whether an hour is not over; it is after the clock went back, so that nobody waits for it."""
+    return 0.0 <= now - began < HOUR

@@ -299,7 +299,10 @@ class Principals:
         now, mine = self._now(), SESSIONS.c.token == shown
         with reading(self._engine) as connection:
             row = connection.execute(sa.select(SESSIONS).where(mine)).first()
-        if row is None or now >= row.until or abs(now - row.seen_at) >= IDLE_SECONDS:
+        # Later than any session lasts: from before the clock went back.
+        if row is None or not now < row.until <= now + SESSION_SECONDS:
+            return None
+        if abs(now - row.seen_at) >= IDLE_SECONDS:
             return None
         # At most every ten seconds: otherwise each call would wait for a write to the disk.
         if abs(now - row.seen_at) > 10.0:

@@ -11,22 +11,27 @@ import sqlalchemy as sa
 from edge.policy.passes import Pass, PassKind
 from edge.wire.commands import CommandType
 from facegate_hub.alerts import Alert, AlertChannel
-from facegate_hub.community.book import Change
+from facegate_hub.community.book import Change, Doer
+from facegate_hub.community.devices import Devices
 from facegate_hub.community.machine import TicketKind
 from facegate_hub.community.schema import PASSES, TICKETS
 from facegate_hub.community.tickets import Report
 from facegate_hub.community.visits import VisitKind, VisitorPasses, VisitWish
+from facegate_hub.events import EventSink
+from facegate_hub.reading import News
 from facegate_hub.requests import outcome
 from facegate_hub.sending import FIRST_RETRY_SECONDS, ChannelSender
 from facegate_hub.signed_passes import SignedPasses
+from facegate_hub.signer.allowance import FIRST_TIDY, MOST_COMMANDS, AuditAllowance
 from facegate_hub.signer.audit import read_wishes
 from facegate_hub.signer.desk import MOST_REFUSALS
-from facegate_hub.signer.principals import MOST_FAILURES
+from facegate_hub.signer.principals import IDLE_SECONDS, MOST_FAILURES, Principal
 from facegate_hub.signer.rights import NotPermitted
 from facegate_hub.signer.tables import FIRST_VOICES, PRINCIPALS
 from facegate_hub.signer.wishes import MOST_WAITING
 from facegate_hub.tables import REQUESTS, open_tables
 from tests.community.compound import new_compound
+from tests.hub.entries import chain, pack
 from tests.hub.test_signer import Place, Silent
 
 if TYPE_CHECKING:
@@ -196,3 +201,91 @@ def test_a_command_that_waits_since_the_future_is_ended(tmp_path):
     assert outcome(engine, "waits-1")[0] == "failed"
     engine.dispose()
     place.engine.dispose()
+
+
+def test_what_is_stored_after_the_clock_went_back_is_news(tmp_path):
+    """It was hidden until the clock was there again: `facegate hub watch` stood still."""
+    engine, seconds = open_tables(f"sqlite:///{tmp_path}/hub.db"), [1.9e9]
+    sink, news = EventSink(engine, now=lambda: seconds[0]), News(engine)
+    front, back = chain("front", 6), chain("back", 4)
+    sink.store("front", pack(front[:3]))
+    assert [event.seq for event in news.look()] == [1, 2, 3]
+    seconds[0] -= 7200
+    sink.store("front", pack(front[3:5]))
+    sink.store("back", pack(back))
+    assert sorted((event.device, event.seq) for event in news.look()) == [
+        *(("back", seq) for seq in (1, 2, 3, 4)),
+        *(("front", seq) for seq in (4, 5)),
+    ]
+    seconds[0] += YEAR
+    sink.store("front", pack(front[5:]))
+    assert [event.seq for event in news.look()] == [6]
+    assert news.look() == []
+    engine.dispose()
+
+
+def test_a_look_of_staff_is_entered_although_the_last_one_is_of_the_future(tmp_path):
+    compound = new_compound(tmp_path)
+    zhao, dora, mona = compound.people["zhao"], compound.asker("dora"), compound.asker("mona")
+    report = Report(TicketKind.COMPLAINT, "noise", "too loud", requester=zhao)
+    number, _ = compound.tickets.report(compound.asker("zhao"), report)
+    compound.clock.step_wall(YEAR)
+    compound.register.note_look(dora.doer, zhao)
+    compound.tickets.note_look(mona, number)
+    compound.clock.step_wall(-YEAR)
+    for _ in range(2):
+        compound.register.note_look(dora.doer, zhao)
+        compound.tickets.note_look(mona, number)
+    assert len(compound.register.looks(zhao)) == 2
+    steps = compound.tickets.sheet(compound.asker("zhao"), number).steps
+    assert [step.act for step in steps].count("looked") == 2
+
+
+@pytest.mark.parametrize("back", [3600, YEAR])
+def test_a_console_of_the_future_is_logged_out_and_a_phone_is_not(tmp_path, back):
+    """Whoever came to a console that nobody touched was its clerk until the clock was there again."""
+    compound = new_compound(tmp_path)
+    phone = Devices(compound.book).begin(Doer("person", compound.people["zhao"]), "phone")
+    compound.clock.step_wall(back)
+    devices = Devices(compound.staff)
+    console = devices.begin(Doer("account", "dora"), "console")
+    compound.clock.advance(60)
+    assert devices.find(console)
+    compound.clock.step_wall(-5)
+    assert devices.find(console), "a clock that is set by seconds ends no session"
+    compound.clock.step_wall(-back)
+    assert devices.find(console) is None
+    assert Devices(compound.book).find(phone)
+
+
+def test_a_session_at_the_doors_lasts_no_longer_for_a_clock_that_went_back(tmp_path):
+    place = Place(tmp_path)
+    place.person("anna", "desk")
+    place.owner.change("password", name="anna", password=PASSWORD)
+    session = place.owner.speaking_for(place.owner.log_in("anna", PASSWORD))
+    for _ in range(20):
+        place.seconds -= IDLE_SECONDS - 1
+        try:
+            session.who()
+        except NotPermitted:
+            break
+    else:
+        raise AssertionError("a session outlives twelve hours by a clock that goes back")
+    place.engine.dispose()
+
+
+def test_the_audits_allowance_forgets_whose_hour_is_over():
+    """Each resident who ever answered a ring stayed in the signer's memory."""
+    seconds = [1.9e9]
+    allowance = AuditAllowance(lambda: seconds[0])
+    for hour in range(24):
+        for number in range(500):
+            allowance.take_commands(Principal(f"res.{hour}-{number}", "person", ()), 1)
+        seconds[0] += 3600
+    assert len(allowance) <= 2 * FIRST_TIDY
+    busy = Principal("busy", "person", ())
+    allowance.take_commands(busy, MOST_COMMANDS)
+    for number in range(3 * FIRST_TIDY):
+        allowance.take_commands(Principal(f"res.{number}", "person", ()), 1)
+    with pytest.raises(NotPermitted):
+        allowance.take_commands(busy, 1)
