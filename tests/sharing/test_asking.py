@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.service.sharing.asking import FIRST_SECONDS, LEAST_UNDER_WAY, MissingFaces
+from edge.service.sharing.asking import FIRST_SECONDS, LEAST_UNDER_WAY, MOST_SECONDS, MissingFaces
 from edge.wire.faces.letters import MOST_ASKED
 
 FACES = {f"c-{number:04}": ("front", "back") for number in range(2000)}
@@ -46,3 +46,14 @@ def test_a_busy_door_is_waited_for_as_long_as_its_answers_take():
     (second,) = asking.due(now + 20.0).values()
     late = asking.due(now + 20.0 + 2 * FIRST_SECONDS)
     assert not set(second) & {consent for several in late.values() for consent in several}
+
+
+def test_a_door_that_is_away_for_weeks_is_asked_on_and_on():
+    """A connection that lasts never begins again, so that the tries for one face run into thousands."""
+    asking, now = MissingFaces(), 10.0
+    asking.want({"c-1": ("front",)}, 0.0)
+    asked = 0
+    for _ in range(3000):
+        asked += bool(asking.due(now))
+        now += MOST_SECONDS
+    assert asked > 2900

@@ -81,7 +81,8 @@ class MissingFaces:
                 found.setdefault(wish.doors[wish.tries % len(wish.doors)], []).append(consent)
                 if wish.tries and now - self._halved_at > first:
                     self._most, self._halved_at = max(LEAST_UNDER_WAY, self._most / 2), now
-                wish.at, wish.asked_at = now + min(MOST_SECONDS, first * 2**wish.tries), now
+                # Six doublings are past the longest wait; of a door away for days the 1,024th would overflow.
+                wish.at, wish.asked_at = now + min(MOST_SECONDS, first * 2.0 ** min(wish.tries, 6)), now
                 wish.tries += 1
                 room -= 1
         return found
