@@ -11,7 +11,7 @@ from edge.broker.client import LinkStatus, SyncClient
 from edge.broker.settings import Ack
 from edge.errors import SyncError
 from edge.sync.window import InFlightWindow
-from edge.wire.messages import MAX_BATCH_EVENTS, EventAck, batch
+from edge.wire.messages import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, EventAck, batch
 from edge.wire.names import is_hub
 from edge.wire.proof import ACK_PURPOSE, EVENTS_PURPOSE, BatchHead, Notary, ack_body
 from edge.words import say
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 NOBODY = Notary()
+BESIDE_BYTES = 2048
+"""Of a message beside its events: the topic, the proof (about 900 characters) and the header."""
 
 
 class EventPump:
@@ -105,7 +107,9 @@ class EventPump:
             entries = self._outbox.pending(self._window.sent, min(room, self._batch_events))
             if not entries:
                 return
-            upto, payload = batch(list(entries))
+            # A broker may take less than we would send; a longer message would end each connection anew.
+            most_bytes = min(MAX_BATCH_BYTES, session.maximum_packet - BESIDE_BYTES)
+            upto, payload = batch(list(entries), most_bytes)
             done = self._window.done
             head = BatchHead.of(self._device, (self._stream, entries[0][0], upto), done, payload)
             proof = self._notary.prove(head.body, EVENTS_PURPOSE)

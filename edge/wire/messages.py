@@ -146,8 +146,8 @@ def parse_shaped(shape: Shape, payload: bytes, where: str) -> dict[str, Any]:
     return fields
 
 
-def batch(entries: list[tuple[int, str]]) -> tuple[int, bytes]:
-    """Return (last number, payload) of as many of the first entries as fit into one message.
+def batch(entries: list[tuple[int, str]], most_bytes: int = MAX_BATCH_BYTES) -> tuple[int, bytes]:
+    """Return (last number, payload) of as many of the first entries as fit into `most_bytes`.
 
     One entry travels as an object, several as an array of objects; `entries` is not empty.
     """
@@ -155,7 +155,7 @@ def batch(entries: list[tuple[int, str]]) -> tuple[int, bytes]:
     for _, text in entries[:MAX_BATCH_EVENTS]:
         size += len(text.encode()) + 1
         # The first entry always goes, however long: a batch of none would never end.
-        if taken and size > MAX_BATCH_BYTES:
+        if taken and size > most_bytes:
             break
         taken += 1
     texts = [text for _, text in entries[:taken]]

@@ -69,6 +69,18 @@ def test_a_pile_of_events_drains_in_batches(tmp_path, broker):
         wait_until(lambda: door.publisher.status().waiting == 0, door.publisher.status)
 
 
+def test_a_broker_that_takes_short_messages_only_gets_short_batches(tmp_path):
+    """A longer one would end the connection, again and again, and no event would ever arrive."""
+    with (
+        Broker(tmp_path / "broker", "max_packet_size 16000") as broker,
+        MemoryHub(broker.port) as hub,
+        Door(tmp_path, broker.port) as door,
+    ):
+        door.happen(200)
+        delivered(door, 200)
+        assert len(hub.events) == 200
+
+
 def test_the_door_does_not_need_the_broker(tmp_path):
     """No broker: events are stored, the reason is said, and they leave when it appears."""
     broker = Broker(tmp_path / "broker")
