@@ -90,10 +90,10 @@ class RosterLog:
         self._state_then: tuple[RosterState, RosterState] | None = None
         self._plain: dict[str, str] = {}
         """SHA-256 of records without faces, by the SHA-256 of the whole record: the dear half of a look."""
-        self._parts: dict[bool, tuple[int, list[bytes], tuple[str, ...]]] = {}
-        self._changes: dict[bool, tuple[tuple[int, int], tuple[RosterChange, ...] | None]] = {}
+        self._parts: dict[bool, tuple[tuple[int, int], list[bytes], tuple[str, ...]]] = {}
+        self._changes: dict[bool, tuple[tuple[int, int, int], tuple[RosterChange, ...] | None]] = {}
         """Those from one revision to another; None: too many bytes for one message. Both by whether the
-        door reads certificates of faces."""
+        door reads certificates of faces, and of an epoch: another one has other people at the same numbers."""
         self.doors_number: Callable[[], int] = lambda: 0
 
     def change(
@@ -262,12 +262,13 @@ class RosterLog:
     def _delta(self, moment: RosterPosition, device: str, start: int, reads: bool) -> Messages:  # noqa: FBT001
         state = moment.state_for(reads_faces=reads)
         known = self._changes.get(reads)
-        if known is None or known[0] != (start, state.rev):
+        place = (state.epoch, start, state.rev)
+        if known is None or known[0] != place:
             query = sa.select(ROSTER_LOG).where(ROSTER_LOG.c.rev > start).order_by(ROSTER_LOG.c.rev)
             rows = moment.connection.execute(query.limit(MOST_CHANGES))
             changes = tuple(_change(*row, reads_faces=reads) for row in rows)
             fits = len(Delta(device, start, state, changes).encode()) <= MAX_DELTA_BYTES
-            known = self._changes[reads] = ((start, state.rev), changes if fits else None)
+            known = self._changes[reads] = (place, changes if fits else None)
         if known[1] is None:
             return self._snapshot(moment, device, reads)
         body = Delta(device, start, state, known[1]).encode()
@@ -276,12 +277,13 @@ class RosterLog:
     def _snapshot(self, moment: RosterPosition, device: str, reads: bool) -> Messages:  # noqa: FBT001
         state = moment.state_for(reads_faces=reads)
         known = self._parts.get(reads)
-        if known is None or known[0] != state.rev:
+        place = (state.epoch, state.rev)
+        if known is None or known[0] != place:
             query = sa.select(ROSTER.c.rev, ROSTER.c.id, ROSTER.c.text).order_by(ROSTER.c.id)
             rows = moment.connection.execute(query)
             parts = encode_parts([_change(*row, reads_faces=reads) for row in rows])
             digests = tuple(hashlib.sha256(part).hexdigest() for part in parts)
-            known = self._parts[reads] = (state.rev, parts, digests)
+            known = self._parts[reads] = (place, parts, digests)
         _, parts, digests = known
         manifest = self._sign(SnapshotManifest(device, state, digests).encode(), SNAPSHOT)
         pieces = [manifest, *parts]
