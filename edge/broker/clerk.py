@@ -55,6 +55,7 @@ class TopicWorker:
         self._waiting = FairQueue(room, TURN_BYTES)
         self._answers: deque[tuple[str, bytes, bool]] = deque(maxlen=most_answers)
         self._unconfirmed: dict[int, float] = {}
+        self._is_sending = False
         self._stepped_at: float | None = None
         self._quiet_until = 0.0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -105,12 +106,13 @@ class TopicWorker:
     @property
     def is_all_confirmed(self) -> bool:
         """Whether the broker owes no confirmation on this connection, and nothing is queued. Any thread."""
-        return not self._answers and not self._unconfirmed
+        # In the order in which a message passes through the three, so that none is missed on its way.
+        return not self._answers and not self._is_sending and not self._unconfirmed
 
     def opened(self, session: BrokerSession, now: float) -> None:  # noqa: ARG002 - the part's signature
         """Drop the answers of the last connection: they may be out of date."""
         self._answers.clear()
-        self._unconfirmed = {}
+        self._is_sending, self._unconfirmed = False, {}
         self._stepped_at = None
 
     def received(self, message: Message, now: float) -> None:  # noqa: ARG002 - the part's signature
@@ -125,11 +127,14 @@ class TopicWorker:
         """Send what was answered."""
         self._stepped_at = now
         while self._answers:
+            # Said first: out of the queue and not yet among the unconfirmed, it would pass for confirmed.
+            self._is_sending = True
             topic, payload, retain = self._answers.popleft()
             try:
                 self._unconfirmed[session.publish(topic, payload, retain=retain)] = now
             except TooLarge as error:  # one message is lost; the connection, and all others, are not
                 LOG.error("not sent: %s", error)  # noqa: TRY400 - one line is enough
+        self._is_sending = False
 
     def link_problem(self, now: float) -> str | None:
         """Return what is wrong with our own connection at `now` (monotonic), None: nothing known.
@@ -140,6 +145,7 @@ class TopicWorker:
         stepped_at = self._stepped_at
         if stepped_at is not None and now - stepped_at > LINK_SECONDS:
             return say("order.no_broker")
+        # A copy, which the sync thread cannot change meanwhile; what was sent first stands first.
         oldest = next(iter(list(self._unconfirmed.values())), now)
         if now - oldest > LINK_SECONDS:
             return say("order.broker_silent")

@@ -138,7 +138,7 @@ class SyncClient:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            began, self._opened_at = self._monotonic(), None
+            self._opened_at = None
             try:
                 self._connect_and_serve()
             except FacegateError as error:
@@ -148,8 +148,9 @@ class SyncClient:
                 LOG.exception("sync failed in a way nobody expected")
                 self._short_lives = 0
                 self._failed(f"internal error: {error!r}")
-            # A connection that lasted: the next attempt begins with a short wait again.
-            if self._monotonic() - began > STABLE_SECONDS:
+            # The next attempt begins with a short wait again. An attempt that hung for as long and came to
+            # nothing does not count: a broker that is overrun would be asked by all doors at the full pace.
+            if self._connected_seconds() > STABLE_SECONDS:
                 self._backoff.reset()
             self._stop.wait(0 if self._stop.is_set() else self._backoff.next())
 
@@ -220,9 +221,13 @@ class SyncClient:
     def _is_taken_over(self) -> bool:
         return self._short_lives >= TAKEN_OVER_AFTER
 
+    def _connected_seconds(self) -> float:
+        """Return how long the last connection has worked, 0 when none was made."""
+        return 0.0 if self._opened_at is None else self._monotonic() - self._opened_at
+
     def _count_short_life(self) -> None:
-        opened_at = self._opened_at
-        is_short = opened_at is not None and self._monotonic() - opened_at < STABLE_SECONDS
+        # A failure to connect ends the row: whoever takes our id lets us in first, and then ends us.
+        is_short = self._opened_at is not None and self._connected_seconds() < STABLE_SECONDS
         self._short_lives = self._short_lives + 1 if is_short else 0
 
     def _failed(self, problem: str) -> None:
