@@ -93,7 +93,7 @@ class RosterLog:
         self._parts: dict[bool, tuple[tuple[int, int], list[bytes], tuple[str, ...]]] = {}
         self._changes: dict[bool, tuple[tuple[int, int, int], tuple[RosterChange, ...] | None]] = {}
         """Those from one revision to another; None: too many bytes for one message. Both by whether the
-        door reads certificates of faces, and of an epoch: another one has other people at the same numbers."""
+        door reads certificates of faces, and of an epoch: the next one has others at the same numbers."""
         self.doors_number: Callable[[], int] = lambda: 0
 
     def change(

@@ -146,6 +146,7 @@ class SyncClient:
                 self._failed(str(error))
             except Exception as error:  # the thread's outermost loop: log, wait, try again
                 LOG.exception("sync failed in a way nobody expected")
+                # A fault of our own says nothing about another client with our id.
                 self._short_lives = 0
                 self._failed(f"internal error: {error!r}")
             # The next attempt begins with a short wait again. An attempt that hung for as long and came to
@@ -162,6 +163,7 @@ class SyncClient:
             self._open(session)
             while not self._stop.is_set():
                 self._turn(session)
+            # The last will does not speak for who says goodbye (MQTT 5, 3.14.4), so we say it ourselves.
             session.publish(*self._availability("offline"), retain=True)
             session.turn(TURN_SECONDS)
         finally:

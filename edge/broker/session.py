@@ -68,12 +68,14 @@ class BrokerSession:
     def receive_maximum(self) -> int:
         """How many unacknowledged messages this broker accepts."""
         properties = self._connack[1] if self._connack else None
+        # Where the broker says nothing (MQTT 5, 3.2.2.3.3).
         return int(getattr(properties, "ReceiveMaximum", 65535))
 
     @property
     def maximum_packet(self) -> int:
         """How many bytes one message may have here, its topic included; more would end the connection."""
         properties = self._connack[1] if self._connack else None
+        # A broker that says nothing sets no bound, but no door or hub would be handed more than this.
         return int(getattr(properties, "MaximumPacketSize", MAX_INCOMING_BYTES))
 
     def subscribe(self, topics: Iterable[str]) -> None:
@@ -113,6 +115,7 @@ class BrokerSession:
 
     def close(self) -> None:
         """Say goodbye if anybody listens, and free the socket. Safe to call twice."""
+        # `loop` once, so that the goodbye leaves; what comes of it is nobody's business any more.
         self._client.disconnect()
         self._client.loop(0.0)
         if sock := self._client.socket():
@@ -134,6 +137,7 @@ class BrokerSession:
         return client
 
     def _connect(self) -> None:
+        # The broker drops what is longer, instead of having us read it (MQTT 5, 3.1.2.11.4).
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.MaximumPacketSize = MAX_INCOMING_BYTES
         settings = self._settings
@@ -142,6 +146,8 @@ class BrokerSession:
                 settings.host,
                 settings.port,
                 keepalive=settings.keepalive_seconds,
+                # The broker keeps nothing for us while we are away: events come from our outbox, and a
+                # command that waited there would have no nonce that counts.
                 clean_start=True,
                 properties=properties,
             )
@@ -169,6 +175,8 @@ class BrokerSession:
         where = self._settings.address
         if self._connack is None:
             tls = self._settings.tls
+            # A broker that wants another certificate says so only after our handshake is over (TLS 1.3),
+            # by ending the connection.
             problem = certificate_problem(tls.cert_file) if tls is not None and tls.cert_file else None
             cause = problem or message("link_cause.certificate")
             return message("link.lost_early", where=where, cause=cause)
@@ -191,6 +199,7 @@ class BrokerSession:
         )
 
     def _on_publish(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Any) -> None:
+        # "No matching subscribers" (0x10) is no failure: the broker has the message.
         self.taken.append((mid, str(reason) if reason.is_failure else None))
 
 
@@ -204,6 +213,8 @@ def concerns(subscription: str, topic: str) -> bool:
 def _done(properties: Properties | None) -> int:
     """Return the sender's `done`, 0 when it says none or something invalid."""
     for name, value in getattr(properties, "UserProperty", []):
+        # `int` alone would also take blanks, underscores and other scripts' digits, and numbers that no
+        # database column holds.
         if name == DONE and value.isascii() and value.isdecimal() and len(value) < 16:
             return int(value)
     return 0

@@ -216,6 +216,7 @@ class DoorService:
         """
         settings, clock, events = self._settings, self._clock, self.events
         stack.enter_context(closing(events))
+        # First of all: what an earlier process left behind comes before anything that this one writes.
         events.restore(in_journal(self._data / JOURNAL_FILE))
         store, found = self._residents(stack)
         hardware = self._hardware()
@@ -321,6 +322,7 @@ class DoorService:
         """Return what removes things daily; faces first, because their last use is read from the journal."""
         ran = lambda: self._time.ran_seconds  # noqa: E731
         faces = FaceKeeping(self._data, self._clock, self.events.commit, ran)
+        # A withdrawal that was cut short. Nobody waits long for it: who has withdrawn is not matched anyway.
         with suppress(TooSlow):
             Aside("withdrawals").ask(faces.begin)
         chores: dict[str, Pruner] = {

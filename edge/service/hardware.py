@@ -169,6 +169,7 @@ class _Pins:
         held = self._settings.held
         if held.chime_pin is None:
             return None
+        # A chime is wired like a strike: without power it is at rest.
         wiring = Wiring("fail-secure", held.chime_active_high)
         try:
             return Chime(RelayLine.claim(held.chime_pin, wiring, self._factory(inputs=False)))

@@ -64,6 +64,7 @@ class PromptJournal:
         # meanwhile, so the answer is that entry.
         if slow == draft:
             return event
+        # Its owner was told "not stored" and did without it: a commit never counts later.
         self._given_up = event
         return None
 

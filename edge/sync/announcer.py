@@ -66,6 +66,8 @@ def announcer(data: Path, door: Announced, *, wanted: bool) -> Announcer | None:
     if not wanted:
         return Announcer(gone, lambda: path.unlink(missing_ok=True)) if gone else None
     old_lock = [one for one in removal(door) if "/lock/" in one[0]]  # that of older versions pretended
+    # Before the first message leaves: a door that dies in between still knows that something of its own
+    # lies at the broker. Of a new prefix only once all is confirmed, or the former would stay there forever.
     if before is None:
         _keep(path, door.prefix)
     return Announcer([*gone, *old_lock, *discovery(door)], lambda: _keep(path, door.prefix))

@@ -82,6 +82,7 @@ class CommandDesk(TopicWorker):
 
     def _refuse(self, refusal: CommandRefused) -> None:
         if refusal.command_id is not None:
+            # Each is answered, but not each written down: only the journal can be filled by asking.
             status = "duplicate" if refusal.refused is CommandRefusal.DUPLICATE else "rejected"
             self._answer(refusal.command_id, status, str(refusal), {})
         unreported = self._refusals.tell(self._clock.monotonic())

@@ -139,6 +139,7 @@ class RosterFollower(TopicWorker):
         if self._asked_at is not None and self._clock.monotonic() - self._asked_at > self._patience:
             self._patience = min(MOST_PATIENCE_SECONDS, 2 * self._patience)
             self._compare() if self._head is not None else self._ask("delta")
+        # Without any news, too: PINs and cards of people who left may wait for a file that works again.
         self._roster.catch_up()
 
     def _take_head(self, message: Message) -> None:

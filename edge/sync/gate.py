@@ -96,6 +96,7 @@ class CommandGate:
         """Return a new nonce for one command within ten seconds."""
         now = self._clock.monotonic()
         self._nonces = {nonce: one for nonce, one in self._nonces.items() if one.until > now}
+        # The oldest goes: the newest question is the one whose order is on its way.
         while len(self._nonces) >= MOST_NONCES:
             del self._nonces[next(iter(self._nonces))]
         nonce = self._new_nonce()

@@ -112,6 +112,7 @@ class GivenWaysFollower(TopicWorker):
             return
         self._nonce = new_nonce(self._clock.now())
         settled = dict(sorted(self._settled.items())[:MOST_ORDERS])
+        # Said once: where it gets lost the hub sends the order again, and it is settled as it was before.
         self._settled = {}
         ask = WaysAsk(self._device, self._nonce, upto, settled)
         self.send(self._ask_topic, ask.encode(self._identity.prove(ask.body, ASK_PURPOSE)))

@@ -80,6 +80,7 @@ class EventPump:
             return  # of a journal that was replaced
         if self._origin is not None:
             self._require_hub(ack, self._origin)
+        # What will have these numbers has never left: believed, it would count as arrived once it is written.
         if ack.upto > (newest := self._outbox.newest()):
             self.problem = say("link.ahead", event=ack.upto, newest=newest)
             raise SyncError(self.problem)

@@ -39,9 +39,11 @@ class Authentic:
 
     def read(self, payload: bytes, parse: Callable[[bytes], M]) -> M:
         """Return what a message says. Raises `SyncError` for what is too long, not signed, or not for us."""
+        # First, as a signature takes the longer to check the more there is.
         if len(payload) > self.most_bytes:
             raise SyncError(f"{self.what}: {len(payload)} bytes; at most {self.most_bytes}")
         told = parse(self.keys.open(payload, self.purpose))
+        # What another door was sent is as well signed, and whoever has the broker can hand it to us.
         if told.device != self.device:
             raise SyncError(f"{self.what}: signed for {told.device[:64]!r}, not for this door")
         return told

@@ -87,6 +87,7 @@ class Browser:
             event = self.http.next_event()
             if event is h11.NEED_DATA:
                 self.http.receive_data(await self.reader.read(CHUNK_BYTES))
+            # Somebody asks on before the answer, or wants another protocol; browsers do neither.
             elif event is h11.PAUSED:
                 return h11.ConnectionClosed()
             else:
@@ -207,6 +208,7 @@ class Front:
             # The page says so in the reader's language, and writes it down; the body stays unread.
             browser.is_last = True
             await self._in_turn(browser, request, b"", cookie, "unknown" if size is None else str(size))
+            # A connection that is closed with bytes unread is reset, and the browser then drops our answer.
             await _let_finish(browser.reader)
             return
         if not self._budget.take(size):

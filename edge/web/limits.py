@@ -154,6 +154,7 @@ class KnownBrowsers:
             self._known.pop(digest, None)
             return
         self._known[digest] = None
+        # Seen again with each answer, so that whoever works at the page is not pushed out by those who left.
         self._known.move_to_end(digest)
         while len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)

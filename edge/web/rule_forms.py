@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_NAME = 40
 MOST_DATES, BLANK_DATES = 80, 4
+# Hours as people part and write them: commas of both scripts or a blank before the next hour, and 8:00 for
+# the 08:00 that `Span.parse` takes.
 _BETWEEN = re.compile(r"[,;、，；]|\s+(?=\d)")
 _HOUR = re.compile(r"(?<!\d)(\d)(?=[:：])")
 

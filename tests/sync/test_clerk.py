@@ -32,7 +32,7 @@ class Line(BrokerSession):
 
 
 def test_what_is_leaving_just_now_is_not_confirmed() -> None:
-    """Home Assistant's part forgets a topic once it is taken away for certain; too early, it stays forever."""
+    """Home Assistant's part forgets a topic that is taken away for certain; too early, it stays there."""
     part = TopicWorker("part", ())
     line = Line(lambda: part.is_all_confirmed)
     part.send("homeassistant/button/x/config", b"", retain=True)

@@ -123,5 +123,6 @@ def _load(path: Path) -> Kept:
 
 
 def _save(path: Path, kept: Kept) -> None:
+    # As a wish is sent, so that what is read back passes the same checks; nobody asks for which door.
     wish = {"v": 1, "device": "kept", "rev": kept.rev, "values": dict(kept.values)}
     write_whole(path, json.dumps({"desired": wish, "refused": list(kept.refused)}).encode())

@@ -192,6 +192,7 @@ class PropertyLink:
             follower = self._follower(keys)
             self._clerks.append(follower)
             if (exchange := self._door.sharing) is not None:
+                # The exchange is made before any link and outlives this one: each link tells it anew.
                 exchange.newest_list = lambda: follower.doors_number
                 self._clerks.append(PostBox(self._settings, exchange))
             if (keeper := self._door.configuration) is not None:

@@ -189,6 +189,7 @@ class PropertySide:
                 outbox = self.link()["outbox"]
             except FacegateError:
                 return
+            # Where something is wrong two seconds change nothing, and the next run sends it.
             if not outbox["waiting"] or outbox["problem"]:
                 return
             time.sleep(HAND_OVER_LOOK_SECONDS)

@@ -101,7 +101,10 @@ class UntoldWays:
         )
         is_fresh = event.number in self._fresh
         self._fresh.discard(event.number)
+        # What got its date a moment ago cannot be in the journal. What has an older one may be: the last run
+        # told it, and was killed before this file forgot it.
         if is_fresh or not is_stored(draft):
+            # It waits in memory, of this run or of the last one, and will be found in the journal.
             if event.number in self._given or self._is_restored(draft):
                 return False
             if self._record(draft) is None:

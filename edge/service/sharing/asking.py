@@ -56,6 +56,7 @@ class MissingFaces:
         """Take a face off the list."""
         wish = self._wishes.pop(consent, None)
         if wish is not None and wish.tries:
+            # One slow answer is forgotten little by little, as others come faster.
             self._slowest = max(0.9 * self._slowest, now - wish.asked_at)
             self._most = min(MOST_ASKED, self._most + 1)
 
@@ -79,6 +80,7 @@ class MissingFaces:
                 break
             if wish.at <= now and wish.doors:
                 found.setdefault(wish.doors[wish.tries % len(wish.doors)], []).append(consent)
+                # Once for each wait, not for each face: one letter that is lost asks for many.
                 if wish.tries and now - self._halved_at > first:
                     self._most, self._halved_at = max(LEAST_UNDER_WAY, self._most / 2), now
                 # Six doublings are past the longest wait; of a door away for days the 1,024th would overflow.

@@ -168,6 +168,7 @@ class FaceExchange:
         ended = self._ties.consents.ended()
         # Erase first, then ask: what may not be here must not be asked for in the same look.
         gone = self._ending.erase(ended, is_thorough=is_thorough)
+        # Who recorded the envelope on its way could open it with a door that is stolen later.
         self._announces = self._keys.destroy(gone) or self._announces
         now = self._ties.clock.monotonic()
         self._asking.want(self._wanted(ended), now)
