@@ -49,7 +49,7 @@ class NoticeDraft:
     """What is to be shown: at least one title, one line each. Times are UTC seconds.
 
     `buildings` empty: all; `tie` empty: everybody, else owners or tenants alone; `replaces` is the notice
-    that this one corrects.
+    that this one corrects, which may have ended: who read it learns of the correction all the same.
     """
 
     level: NoticeLevel
@@ -80,7 +80,7 @@ class NoticeDesk:
         with self._store.writing() as writing:
             _require_sound(draft, writing.at, buildings)
             if draft.replaces is not None:
-                _require(writing.connection, int(draft.replaces), NoticeState.SHOWN)
+                _require_newest(writing.connection, int(draft.replaces))
             require_no_debtor("\n".join([draft.title_zh, draft.title_en, draft.text]), names)
             last = writing.connection.execute(sa.select(sa.func.max(STAFF_NOTICES.c.number))).scalar()
             number = 1 + (last or 0)
@@ -101,13 +101,14 @@ class NoticeDesk:
             if row.ends <= writing.at:
                 raise CommunityRefused(message("community.refused.ended"))
             shown: dict[str, str | int | None] = {"state": NoticeState.SHOWN.value, "approved_by": by.name}
-            _set(writing.connection, number, shown)
             changes = [Change(NOTICES, str(number), shown | {"approved_at": writing.at})]
             if row.replaces:
-                _require(writing.connection, int(row.replaces), NoticeState.SHOWN)
-                replaced: dict[str, str | int | None] = {"state": NoticeState.REPLACED.value}
-                _set(writing.connection, int(row.replaces), replaced)
+                # Looked for before this one is shown, which is a correction of it then.
+                old = _require_newest(writing.connection, int(row.replaces))
+                replaced = _giving_way(old, row.begins, writing.at)
+                _set(writing.connection, old.number, replaced)
                 changes.append(Change(NOTICES, row.replaces, replaced))
+            _set(writing.connection, number, shown)
             writing.tell(by.doer, "notice.approved", f"notice:{number}", tuple(changes))
 
     def end(self, by: Account, number: int) -> None:
@@ -209,6 +210,28 @@ def _require(connection: Connection, number: int, *states: NoticeState) -> Row[A
     if row is None or row.state not in {state.value for state in states}:
         raise CommunityRefused(message("community.refused.notice"))
     return row
+
+
+def _require_newest(connection: Connection, number: int) -> Row[Any]:
+    """Return a notice that was shown and has no correction yet. Raises `CommunityRefused`."""
+    row = _require(connection, number, NoticeState.SHOWN, NoticeState.ENDED, NoticeState.REPLACED)
+    columns = STAFF_NOTICES.c
+    corrections = sa.select(columns.number).where(
+        columns.replaces == str(number), columns.approved_by.is_not(None)
+    )
+    newer = connection.execute(corrections.order_by(columns.number.desc())).scalar()
+    if newer is not None:
+        raise CommunityRefused(message("community.refused.corrected", number=number, by=newer))
+    if row.approved_by is None:  # a draft that was thrown away
+        raise CommunityRefused(message("community.refused.notice"))
+    return row
+
+
+def _giving_way(old: Row[Any], begins: int, now: int) -> dict[str, str | int | None]:
+    """Return how a notice makes room for its correction: one that begins later leaves it until then."""
+    if old.state == NoticeState.SHOWN.value and max(old.begins, now) < begins:
+        return {"ends": min(old.ends, begins)}
+    return {"state": NoticeState.REPLACED.value}
 
 
 def _set(connection: Connection, number: int, values: dict[str, str | int | None]) -> None:

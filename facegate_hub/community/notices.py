@@ -107,6 +107,18 @@ class Notices:
                 insert_missing(connection, READS, [row])
         return found
 
+    def newest(self, person: str, number: int) -> int:
+        """Return the correction of a notice that somebody is shown now, else the number itself.
+
+        A link in a mail leads to what was corrected since.
+        """
+        here = self.for_person(person)
+        if all(one.number != number for one in here):
+            for one in here:
+                if any(old.number == number for old in self.earlier(one)):
+                    return one.number
+        return number
+
     def earlier(self, notice: Notice) -> list[Notice]:
         """Return the versions that a notice corrected, the newest first; who may read it may read them."""
         found: list[Notice] = []

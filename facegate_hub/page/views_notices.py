@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def notice(ask: PageAsk) -> Response:
-    """Return one notice with what it corrected, and note that it was opened."""
+    """Return one notice with what it corrected, and note that it was opened; of an old one its correction."""
     assert ask.person is not None  # noqa: S101 - the table lets nobody else in
-    found = ask.office.notices.open(ask.person.id, number_of(ask))
+    number = number_of(ask)
+    if (newest := ask.office.notices.newest(ask.person.id, number)) != number:
+        return ask.to(f"/notices/{newest}")
+    found = ask.office.notices.open(ask.person.id, number)
     return ask.page("notice.html", notice=found, earlier=ask.office.notices.earlier(found))

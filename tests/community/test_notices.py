@@ -105,6 +105,63 @@ def test_a_correction_is_a_new_version_and_the_old_one_stays_in_the_book(compoun
         assert verify(connection, compound.book.sealer).problems == []
 
 
+@pytest.mark.parametrize("ending", ["by hand", "by time", "by hand before it was drafted"])
+def test_a_notice_that_ended_is_corrected_all_the_same(compound, ending):
+    """Whoever had read it never heard of it, and the correction that was drafted already stayed a draft."""
+    desk, mona = NoticeDesk(compound.staff), account("mona")
+    old = shown(compound, text="the tap water is fit to drink")
+    if ending == "by hand before it was drafted":
+        desk.end(mona, old)
+    ends = compound.book.now() + 9 * DAY
+    new = desk.draft(account("dora"), draft(compound, text="boil it", replaces=str(old), ends=ends))
+    if ending == "by hand":
+        desk.end(mona, old)
+    elif ending == "by time":
+        compound.clock.advance(4 * DAY)
+    desk.approve(mona, new)
+    assert numbers(compound, "wang") == [new]
+    phone = resident(compound, "wang")
+    phone.get(f"/notices/{old}")
+    assert "boil it" in phone.page, "a link in a mail leads to what is right now"
+    assert "the tap water is fit to drink" in phone.page, "and what was wrong is told"
+    with compound.book.looking() as connection:
+        assert verify(connection, compound.book.sealer).problems == []
+
+
+def test_a_notice_is_corrected_once_and_a_draft_that_was_thrown_away_never(compound):
+    desk, dora, mona = NoticeDesk(compound.staff), account("dora"), account("mona")
+    old = shown(compound)
+    late = desk.draft(dora, draft(compound, replaces=str(old)))
+    new = shown(compound, replaces=str(old))
+    desk.end(mona, new)
+    with pytest.raises(CommunityRefused, match=f"Correct #{new}"):
+        desk.approve(mona, late)
+    with pytest.raises(CommunityRefused, match=f"Correct #{new}"):
+        desk.draft(dora, draft(compound, replaces=str(old)))
+    desk.end(mona, late)
+    with pytest.raises(CommunityRefused, match="no such notice"):
+        desk.draft(dora, draft(compound, replaces=str(late)))
+    last = shown(compound, replaces=str(new))
+    assert numbers(compound, "wang") == [last]
+
+
+def test_a_correction_that_begins_later_leaves_what_it_corrects_until_then(compound):
+    """Both were gone until the correction began."""
+    old = shown(compound, title_en="No water on Wednesday")
+    tomorrow = compound.book.now() + DAY
+    new = shown(compound, title_en="No water on Thursday", replaces=str(old), begins=tomorrow)
+    desk = NoticeDesk(compound.staff)
+    assert numbers(compound, "wang") == [old] == [one.number for one in desk.shown()]
+    assert {one.number: (one.begins, one.ends) for one in desk.for_doors()} == {
+        old: (tomorrow - DAY, tomorrow),
+        new: (tomorrow, tomorrow + 2 * DAY),
+    }
+    compound.clock.advance(DAY)
+    assert numbers(compound, "wang") == [new] == [one.number for one in desk.shown()]
+    with pytest.raises(CommunityRefused, match=f"Correct #{new}"):
+        shown(compound, replaces=str(old))
+
+
 @pytest.mark.parametrize(
     "more",
     [

@@ -204,7 +204,7 @@ def test_a_command_that_waits_since_the_future_is_ended(tmp_path):
 
 
 def test_what_is_stored_after_the_clock_went_back_is_news(tmp_path):
-    """It was hidden until the clock was there again: `facegate hub watch` stood still."""
+    """It was hidden until the clock was there again: `facegate hub staff watch` stood still."""
     engine, seconds = open_tables(f"sqlite:///{tmp_path}/hub.db"), [1.9e9]
     sink, news = EventSink(engine, now=lambda: seconds[0]), News(engine)
     front, back = chain("front", 6), chain("back", 4)
