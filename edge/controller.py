@@ -7,6 +7,7 @@ and never waits for the network; the only thing it waits for is the journal's co
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,6 +27,12 @@ MOST_COMMIT_SECONDS = 2.0
 
 CONFIRMED_SECONDS = 5.0
 """After this an order to unlock has been carried out or given up: the guard has 1.5 s."""
+
+HEARD_WITHIN_SECONDS = 0.5
+"""So much later than the lock gave an order up it is told here, at most: the door is polled every 20 ms."""
+
+MOST_UNCONFIRMED = 16
+"""Openings remembered until their orders are sure to be carried out: more than a gate has in 5 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,8 @@ class DoorController:
         self._clock = clock
         self._on_failure = on_failure
         self._frame_problem = ""
-        self._last_opened: tuple[Authorisation, float] | None = None
+        self._noting = threading.Lock()  # of `_opened`
+        self._opened: list[tuple[Authorisation, float]] = []
 
     def handle(self, frame: Frame) -> list[DoorOutcome]:
         """Return what was decided on `frame`; doors named in a grant are open when this returns.
@@ -84,6 +92,8 @@ class DoorController:
         try:
             decisions = self._pipeline.observe(frame)
         except FrameRefused as error:
+            # Handled here: of failures that reach the thread's loop ten in a row end the process, and a
+            # camera may send worse than that.
             self._report_frame(frame, str(error))
             return []
         return [self._act(decision) for decision in decisions]
@@ -94,6 +104,7 @@ class DoorController:
         A record that took longer than two seconds opens nothing: by then somebody else may stand
         there. Whoever was refused for that, or by a lock that does not answer, may try again at once.
         """
+        # Nothing follows from a refusal, so it may wait in memory whatever the site chose.
         if not rights.allowed:
             return EntryOutcome(self._events.record(draft), rights.reason)
         began = self._clock.monotonic()
@@ -112,13 +123,18 @@ class DoorController:
 
     def heard(self, draft: EventDraft) -> None:
         """Take an event of the door: what was noted of an opening that failed after all is taken back."""
-        last = self._last_opened
-        if draft.kind is not Kind.LOCK_UNLOCK_FAILED or last is None:
+        if draft.kind is not Kind.LOCK_UNLOCK_FAILED:
             return
-        self._last_opened = None
-        # A failure that is told later than that belongs to another opening.
-        if draft.mono - last[1] <= CONFIRMED_SECONDS:
-            last[0].not_opened()
+        # Everybody who was let in while the lock had confirmed nothing: it holds one order for all of them.
+        # Whoever was let in before that came in, and what they used up stays used up.
+        waited = draft.data.get("waited_seconds", CONFIRMED_SECONDS - HEARD_WITHIN_SECONDS)
+        first = draft.mono - waited - HEARD_WITHIN_SECONDS
+        with self._noting:
+            failed = [one for one in self._opened if first <= one[1] <= draft.mono]
+            self._opened = [one for one in self._opened if one not in failed]
+        # Outside the lock: what is taken back may wait for the card (the use of a pass).
+        for rights, _ in failed:
+            rights.not_opened()
 
     def _act(self, decision: Decision) -> DoorOutcome:
         rights = None
@@ -143,16 +159,20 @@ class DoorController:
         except LockError as error:
             logger.error("the lock does not open: %s", error)  # noqa: TRY400 - one clear line
             problem = {"error": str(error)}
+            # No second entry about the visitor: the grant stands, and this one says why the door did not
+            # move.
             self._events.record(EventDraft(Kind.HEALTH_LOCK, draft.at, draft.mono, data=problem))
             rights.not_opened()
             return EntryOutcome(event, Reason.LOCK_UNAVAILABLE)
         # Whoever locks down sets the mode and then locks: before our order to unlock, it shows here.
         reason = rights.ended()
         if reason is not None:
+            # Before the refusal is written: a slow card must not keep a locked-down door open.
             self._relock()
             return self._refuse(self._later(draft), rights, reason)
         # The order is given, not yet carried out: `heard` takes it back when the guard could not.
-        self._last_opened = rights, self._clock.monotonic()
+        with self._noting:
+            self._opened = [*self._opened, (rights, self._clock.monotonic())][-MOST_UNCONFIRMED:]
         rights.opened()
         return EntryOutcome(event, Reason.GRANTED, rights.unlock_seconds)
 

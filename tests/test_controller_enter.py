@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import pytest
@@ -77,3 +79,25 @@ def test_whoever_a_pause_turned_away_is_looked_at_again_when_it_ends():
     assert visits.grant(visit, "anna", 31.0)
     visits.reconsider("nobody", 40.0)
     assert hasattr(Pipeline, "reconsider")
+
+
+class TestALockThatFails:
+    """`heard` takes back what was noted of openings that the guard did not carry out, and of no others."""
+
+    def taken_back(self, let_in: list[tuple[str, float]], failed: dict[str, float]) -> list[str]:
+        """Let people in by (who, seconds until the next), then hear of the failure."""
+        clock, wire, taken_back = ManualClock(), Wire(), list[str]()
+        door = DoorController(Sees(), Rules(), written(wire, clock), wire, clock)
+        for who, seconds in let_in:
+            rights = replace(YES, not_opened=partial(taken_back.append, who))
+            door.enter(draft(rights), rights)
+            clock.advance(seconds)
+        door.heard(EventDraft.now(clock, Kind.LOCK_UNLOCK_FAILED, dict(failed)))
+        return sorted(taken_back)
+
+    def test_takes_back_everybody_whom_one_order_stood_for(self):
+        assert self.taken_back([("anna", 1.4), ("bela", 1.5)], {"waited_seconds": 2.9}) == ["anna", "bela"]
+
+    def test_leaves_whose_order_was_carried_out_before(self):
+        assert self.taken_back([("anna", 3.0), ("bela", 1.5)], {"waited_seconds": 1.5}) == ["bela"]
+        assert self.taken_back([("anna", 4.0)], {"waited_seconds": 1.5}) == []

@@ -52,9 +52,10 @@ class GuardedLock:
         self._on_event = on_event
         self._command = command
         self._child: subprocess.Popen[bytes] | None = None
-        self._guarding = threading.RLock()  # _socket, _order, _unanswered and _lost_at
+        self._guarding = threading.RLock()  # _socket, _order and since when, _unanswered and _lost_at
         self._socket: socket.socket | None = None
         self._order: tuple[float, float] | None = None  # seconds, given at; not yet confirmed
+        self._unconfirmed_since = 0.0  # when the first of the orders was given that this one stands for
         # The guard answers each packet, in order: the order that each packet on its way carries, if any.
         self._unanswered: deque[tuple[float, float] | None] = deque()
         self._lost_at: float | None = time.monotonic()
@@ -94,7 +95,9 @@ class GuardedLock:
                 )
             # Kept until the guard confirms it: it is sent again after a reconnection and after `stale`. It
             # takes the place of an earlier one, whose time it must not shorten.
-            if self._order is not None:
+            if self._order is None:
+                self._unconfirmed_since = now
+            else:
                 seconds = max(seconds, self._order[0] - (now - self._order[1]))
             self._order = (seconds, now)
             self._send_order()
@@ -218,13 +221,12 @@ class GuardedLock:
 
     def _give_up_on_order(self) -> None:
         with self._guarding:
-            order = self._order
-            if order is None or time.monotonic() - order[1] <= GRACE_SECONDS:
+            order, now = self._order, time.monotonic()
+            if order is None or now - order[1] <= GRACE_SECONDS:
                 return
-            self._order = None
-        self._on_event(
-            Kind.LOCK_UNLOCK_FAILED, {"seconds": order[0], "why": "the relay guard did not confirm"}
-        )
+            self._order, waited = None, round(now - self._unconfirmed_since, 3)
+        why = "the relay guard did not confirm"
+        self._on_event(Kind.LOCK_UNLOCK_FAILED, {"seconds": order[0], "waited_seconds": waited, "why": why})
 
 
 def _connected(path: Path) -> socket.socket:

@@ -130,7 +130,10 @@ def test_an_order_nobody_takes_is_reported_and_not_carried_out_later(tmp_path: P
         guard.process.kill()
         wait_until(lambda: not lock.connected, "the loss is noticed")
         lock.unlock(5)
+        lock.unlock(5)  # and somebody else: one order by then, which both wait for
         wait_until(lambda: "lock.unlock_failed" in events.kinds, "the order is given up")
+        assert events.kinds.count("lock.unlock_failed") == 1
+        assert events.seen[-1][1]["waited_seconds"] > GRACE_SECONDS
         with GuardProcess(tmp_path, lines):
             wait_until(lambda: events.kinds[-1] == "lock.guard_back", "the new guard is found")
             assert lines.pulses() == []
