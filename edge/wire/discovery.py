@@ -28,15 +28,30 @@ PROBLEM = (
 )
 FACES = "{{ 'ON' if value_json.model is not none and value_json.mode != 'locked_down' else 'OFF' }}"
 TAMPER = "{{ 'ON' if 'tamper' in value_json.door.alarms else 'OFF' }}"
+RING_SECONDS = 60
+"""A bell that was rung longer ago rings nowhere: a door that was offline tells hours later, and whoever
+stood there is gone."""
+WAS = "{% set was = this.attributes if this is defined else {} %}"
+"""What the entity shows now: MQTT delivers an event twice at times, and a door sends again what was not
+confirmed."""
+NEW = "not (e.stream == was.get('stream') and e.seq <= was.get('seq', 0))"
+PLACE = "'at': e.ts, 'stream': e.stream, 'seq': e.seq"
+"""Attributes: an automation can tell by `at` what is late."""
 LAST = "{% set e = value_json if value_json is mapping else value_json[-1] %}"
 EVENT = (
-    f"{LAST}{{% if e.type in {list(EVENTS)} %}}"
-    "{{ {'event_type': e.type, 'resident': e.resident, 'reason': e.reason} | to_json }}{% endif %}"
+    f"{WAS}{LAST}{{% if e.type in {list(EVENTS)} and {NEW} %}}"
+    f"{{{{ {{'event_type': e.type, 'resident': e.resident, 'reason': e.reason, {PLACE}}} | to_json }}}}"
+    "{% endif %}"
 )
 """Nothing for other events, which Home Assistant then ignores; of an array it shows the last."""
+FRESH = f"(e.clock != 'synced' or (as_timestamp(utcnow()) - as_timestamp(e.ts, 0)) | abs < {RING_SECONDS})"
+"""By a clock that is right; of another one nobody can tell, and it rings."""
 BELL = (
-    f"{LAST}{{% if e.type == '{Kind.DOOR_BELL}' %}}{{{{ {{'event_type': 'press'}} | to_json }}}}{{% endif %}}"
+    f"{WAS}{{% for e in ([value_json] if value_json is mapping else value_json)"
+    f" if e.type == '{Kind.DOOR_BELL}' and {NEW} and {FRESH} %}}{{% if loop.last %}}"
+    f"{{{{ {{'event_type': 'press', {PLACE}}} | to_json }}}}{{% endif %}}{{% endfor %}}"
 )
+"""Of an array any, not only its last event: what came right after a ring would hush it."""
 OUTCOME = "{{ (value_json.status ~ ': ' ~ value_json.text)[:255] }}"
 DIAGNOSTICS = {
     "mode": ("Mode", "{{ value_json.mode }}"),

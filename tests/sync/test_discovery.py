@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -67,27 +67,36 @@ def test_each_entity_has_the_documented_keys_and_no_others(entity):
     assert fields["availability_topic"] == "facegate/v1/door-1/avail"
 
 
-def judged(payloads):
-    """Return what Home Assistant's own schemas have against [component, payload] pairs."""
+def asked(script, given):
+    """Return what a script says that runs with Home Assistant's own code."""
     home = Path(sys.prefix) / "share" / "home-assistant"
     if (home / "unavailable").is_file():
         pytest.skip((home / "unavailable").read_text(encoding="utf-8"))
     if not (home / "homeassistant").is_dir():
         reason = f"{home} is missing; run: tools/home-assistant {home} {sys.executable}"
         pytest.fail(reason) if os.environ.get("FACEGATE_CI") else pytest.skip(reason)
-    script = Path(__file__).parent / "home_assistant.py"
-    environ = os.environ | {"PYTHONPATH": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
     result = subprocess.run(
-        [sys.executable, str(script)],
-        input=json.dumps(payloads),
+        [sys.executable, str(Path(__file__).parent / script)],
+        input=json.dumps(given),
         capture_output=True,
         text=True,
-        env=environ,
+        env=os.environ | {"PYTHONPATH": str(home), "PYTHONDONTWRITEBYTECODE": "1"},
         timeout=PATIENCE,
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    return result.stdout.splitlines()
+    return result.stdout
+
+
+def judged(payloads):
+    """Return what Home Assistant's own schemas have against [component, payload] pairs."""
+    return asked("home_assistant.py", payloads).splitlines()
+
+
+def shown(entity, *sent):
+    """Return what an event entity of Home Assistant's own makes of payloads that come one after the other."""
+    template = entities()["event", entity]["value_template"]
+    return json.loads(asked("home_assistant_templates.py", {"template": template, "sent": list(sent)}))
 
 
 def test_home_assistants_own_schemas_take_them_and_would_refuse_others():
@@ -212,13 +221,46 @@ def test_the_templates_say_what_the_state_says(name, change, word):
     assert rendered(name, STATE | change) == word
 
 
+def happened(kind, seq, seconds_ago=0.0, **more):
+    at = (datetime.now(UTC) - timedelta(seconds=seconds_ago)).isoformat()
+    fields = {"type": kind, "stream": "s", "seq": seq, "ts": at, "clock": "synced"}
+    return fields | {"resident": None, "reason": None} | more
+
+
 def test_the_event_entity_takes_one_event_or_the_last_of_several_and_no_unknown_type():
-    event = {"type": "access.granted", "resident": "anna", "reason": "granted", "seq": 1}
-    for value in (event, [event | {"type": "door.opened"}, event]):
-        shown = json.loads(rendered(("event", "event"), value))
-        assert shown == {"event_type": "access.granted", "resident": "anna", "reason": "granted"}
-    assert rendered(("event", "event"), event | {"type": "health.camera"}) == ""
+    event = happened("access.granted", 2, 9999, resident="anna", reason="granted")
+    opened, unknown = happened("door.opened", 3), happened("health.camera", 4)
+    found = shown("event", event, [event, opened], unknown, [event, opened], event)
+    assert found[0] == {
+        "event_type": "access.granted",
+        "resident": "anna",
+        "reason": "granted",
+        "at": event["ts"],
+        "stream": "s",
+        "seq": 2,
+    }
+    assert [one and one["event_type"] for one in found] == ["access.granted", "door.opened", None, None, None]
     assert set(entities()["event", "event"]["event_types"]) == set(EVENTS)
+
+
+def test_the_doorbell_rings_once_for_each_ring_of_now():
+    """A door that was offline rang in the house hours later, and what was sent again rang again."""
+    bell, other = (happened("door.bell", 5), happened("door.opened", 6))
+    late, next_one = happened("door.bell", 4, 90), happened("door.bell", 7, 30)
+    sent = [late, [late, bell, other], bell, [bell, other], next_one, bell, other]
+    assert [one and one["seq"] for one in shown("bell", *sent)] == [None, 5, None, None, 7, None, None]
+
+
+def test_a_bell_of_another_journal_or_of_a_clock_that_nobody_set_rings():
+    bell, anew = happened("door.bell", 5), happened("door.bell", 1, stream="t")
+    unset = happened("door.bell", 2, 1e9, stream="t", clock="unknown")
+    nothing = happened("door.bell", 3, stream="t", clock="unknown", ts=None)
+    ahead = happened("door.bell", 4, -300, stream="t")
+    found = shown("bell", bell, anew, unset, nothing, ahead)
+    assert [one and (one["stream"], one["seq"]) for one in found] == [
+        *(("s", 5), ("t", 1), ("t", 2), ("t", 3)),
+        None,
+    ]
 
 
 @pytest.mark.broker
