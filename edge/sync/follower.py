@@ -86,6 +86,8 @@ class RosterFollower(TopicWorker):
         self._fresh_mono = 0.0
         """The last answer to a nonce of ours: what was said, and when it had been asked for."""
         self._is_new = False
+        self._is_answer_owed = False
+        """Whether only the property knows where its roster is: what we know of it may be too old."""
         self._head: RosterState | None = None
         self._manifest: SnapshotManifest | None = None
         self._parts: dict[int, list[RosterChange]] = {}
@@ -103,6 +105,12 @@ class RosterFollower(TopicWorker):
     def handle(self, message: Message) -> None:
         """Take a head, a delta or a piece of a snapshot."""
         try:
+            self._take(message)
+        except StoreError as error:
+            self._missed(error)
+
+    def _take(self, message: Message) -> None:
+        try:
             # The one topic on which something retained is expected, and even that proves nothing until it is
             # confirmed.
             if message.topic == self._head_topic:
@@ -118,11 +126,19 @@ class RosterFollower(TopicWorker):
         except RosterDrift as error:
             self._refuse(error)
             self._ask("snapshot", str(error))
-        except StoreError as error:  # a full card, a long backup: what came is asked for again, soon
-            self._refuse(error)
-            self._asked_at = self._clock.monotonic()
+        except StoreError:
+            raise
         except FacegateError as error:
             self._refuse(error)
+
+    def _missed(self, error: StoreError) -> None:
+        """Have what a full or failing card did not take told again, soon.
+
+        The head that told of it may be lost with it, so the property is asked, whatever head we know.
+        """
+        self._refuse(error)
+        self._is_answer_owed = True
+        self._asked_at, self._patience = self._clock.monotonic(), FIRST_PATIENCE_SECONDS
 
     def opened(self, session: BrokerSession, now: float) -> None:
         """Ask at once where the property's roster is: what the broker kept may be old."""
@@ -131,16 +147,21 @@ class RosterFollower(TopicWorker):
 
     def idle(self) -> None:
         """Ask on a new connection, and again when an answer is overdue; do what an earlier change left."""
-        if self._is_new:
-            self._is_new = False
-            # Before asking, which may fail on a bad card: then this one is overdue, and asked again.
-            self._asked_at = self._clock.monotonic()
-            self._ask("delta")
-        if self._asked_at is not None and self._clock.monotonic() - self._asked_at > self._patience:
-            self._patience = min(MOST_PATIENCE_SECONDS, 2 * self._patience)
-            self._compare() if self._head is not None else self._ask("delta")
+        try:
+            self._ask_when_due()
+        except StoreError as error:
+            self._missed(error)
         # Without any news, too: PINs and cards of people who left may wait for a file that works again.
         self._roster.catch_up()
+
+    def _ask_when_due(self) -> None:
+        if self._is_new:
+            self._is_new, self._is_answer_owed = False, True
+            self._ask("delta")
+        elif self._asked_at is not None and self._clock.monotonic() - self._asked_at > self._patience:
+            self._patience = min(MOST_PATIENCE_SECONDS, 2 * self._patience)
+            is_unknown = self._is_answer_owed or self._head is None
+            self._ask("delta") if is_unknown else self._compare()
 
     def _take_head(self, message: Message) -> None:
         head = Head.parse(self._keys.open(message.payload, HEAD))
@@ -161,6 +182,7 @@ class RosterFollower(TopicWorker):
         self._require_not_older(confirmation.state)
         # Used up: the same answer played back later has a nonce that is not ours any more.
         self._nonce = None
+        self._is_answer_owed = False
         self.doors_number = max(self.doors_number, confirmation.doors or 0)
         self._head = self._fresh = confirmation.state
         self._fresh_at, self._fresh_mono = self._clock.now(), self._clock.monotonic()

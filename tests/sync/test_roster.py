@@ -209,6 +209,40 @@ def test_without_another_head_it_is_asked_for_by_time(door, site):
     assert len(door.questions()) == 1
 
 
+def test_a_removal_whose_head_a_failing_card_missed_too_is_asked_for_soon(door, site):
+    """The door stood at the last head that it had taken, and waited up to an hour for the next one."""
+    door.converse(site)
+    site.remove("bob")
+    door.store.close()
+    door.take(site.delta(3), site.head())
+    for _ in range(100):
+        door.clock.advance(1)
+        door.clerk.idle()
+    door.roster._store = door.store = ResidentStore(door.store._path, Key())
+    door.clock.advance(FIRST_PATIENCE_SECONDS + 1)
+    door.clerk.idle()
+    (question,) = door.questions()
+    door.take(*site.answer(question))
+    assert door.ids() == ["anna", "carol"]
+    assert len(door.refusals()) == 1
+
+
+def test_a_question_after_a_failing_card_is_asked_again_when_its_answer_is_lost(door, site):
+    """An earlier answer, and a head of before, tell nothing of what the card missed."""
+    door.converse(site)
+    site.remove("bob")
+    door.store.close()
+    door.take(site.delta(3), site.head())
+    door.roster._store = door.store = ResidentStore(door.store._path, Key())
+    for patience in (1, 2):
+        door.clock.advance(patience * FIRST_PATIENCE_SECONDS + 1)
+        door.clerk.idle()
+        questions = door.questions()
+        assert len(questions) == 1
+    door.take(*site.answer(questions[0]))
+    assert door.ids() == ["anna", "carol"]
+
+
 def template(identity):
     vector = np.zeros(128, np.float32)
     vector[3] = 1
