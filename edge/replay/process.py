@@ -8,15 +8,16 @@ from pathlib import Path
 STARTTIME = 19  # field 22 of /proc/self/stat, counted after the name (man 5 proc)
 
 
-def memory_mb() -> tuple[float, float]:
-    """Return (resident memory now, the most there ever was), in MiB."""
-    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+def memory_mb(pid: int | str = "self") -> tuple[float, float]:
+    """Return (resident memory now, the most there ever was) of a process, this one if not said, in MiB."""
+    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return _mib(lines["VmRSS"]), _mib(lines["VmHWM"])
 
 
-def private_mb() -> float:
-    """Return the memory that this process shares with nobody, in MiB: the rest are mapped libraries."""
-    lines = dict(line.split(":", 1) for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:])
+def private_mb(pid: int | str = "self") -> float:
+    """Return the memory that a process shares with nobody, in MiB: the rest are mapped libraries."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    lines = dict(line.split(":", 1) for line in rollup.splitlines()[1:])
     return round(_mib(lines["Private_Clean"]) + _mib(lines["Private_Dirty"]), 1)
 
 

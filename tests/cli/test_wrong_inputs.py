@@ -135,6 +135,8 @@ WRONG = [
     ("doctor --json --config {}/none.toml", CONFIG, "no such file"),
     ("replay {}/clip.mp4 --json --gallery {}", FAILED, "not a video that FFmpeg can read"),
     ("bench panel {}/none.mp4 --json", USAGE, "none.mp4"),
+    ("bench door --people {}/none", USAGE, "none"),
+    ("bench door --people {} --slower 0.5", USAGE, "0.5"),
 ]
 
 

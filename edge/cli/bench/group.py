@@ -20,6 +20,10 @@ COMMANDS = {
     "enrol": ("edge.cli.bench.enrol:enrol", "What comes of enrolling people from recordings."),
     "gate": ("edge.cli.bench.gate:gate", "Scenes at a gate: who was let in, how soon, and what went wrong."),
     "panel": ("edge.cli.bench.panel:panel", "What the panel and a viewer cost the door."),
+    "door": (
+        "edge.cli.bench.door:door",
+        "How long a resident waits at a running door, on a slower core too.",
+    ),
     "matcher": ("edge.cli.bench.matcher:matcher", "What searching a gallery costs, peers beside it."),
 }
 
