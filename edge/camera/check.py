@@ -84,6 +84,8 @@ class PictureState(StrEnum):
 
 def look(image: Image) -> PictureState:
     """Return what one (H, W, 3) BGR picture shows; never FROZEN, which takes two."""
+    # Averaged, unlike the motion gate's thumbnail: single pixels of a covered lens are noise, and noise is
+    # detail.
     small = cv2.resize(image, (64, 48), interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.int16)
     if float(np.abs(np.diff(grey, axis=1)).mean()) >= LEAST_DETAIL:
@@ -129,6 +131,7 @@ class PictureHealth:
         if not self.is_repeat:
             self._changed_at = frame.time
         self._is_standing = self._standing.observe(frame)
+        # 0 <=: after a step back of the clock at once, not after as long as the step was.
         if not 0 <= frame.time - self._sampled_at < SAMPLE_SECONDS:
             self._shown = look(frame.image)
             self._sampled_at = frame.time
@@ -148,6 +151,7 @@ class PictureHealth:
         alarm = self._alarm(time)
         if alarm is not PictureState.OK:
             self.state, self._well_since = alarm, None
+        # Dull but not for long enough to alarm: not well either, so ten good seconds begin after it.
         elif self._dull_since is not None or self._well_since is None:
             self._well_since = time
         elif time - self._well_since >= self._recover_seconds:

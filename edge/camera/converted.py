@@ -55,12 +55,14 @@ class ConvertedCapture:
     def read(self) -> tuple[bool, Image | None]:
         """Return (True, picture), or (False, None)."""
         ok, image = self._capture.read()
+        # Only where it may be old memory: converting once more costs as much again.
         if ok and not self._is_news(image) and _is_refused(self._capture):
             raise CameraLost(message("camera.interlaced", name=self._name))
         return ok, image
 
     def _is_news(self, image: Image) -> bool:
         """Return whether this picture differs from the one before, which was as large."""
+        # A copy of some rows: a view of them would keep the whole picture in memory.
         last, self._last = self._last, (image.shape, image[::LOOK_AT].copy())
         return last is not None and last[0] == image.shape and not np.array_equal(last[1], self._last[1])
 
@@ -81,21 +83,31 @@ def _is_refused(capture: cv2.VideoCapture) -> bool:
     library = _libavutil()
     if library is None:
         return False
+    callback, heard = _listener()
+    with _listening:
+        heard.clear()
+        library.av_log_set_callback(callback)
+        try:
+            capture.retrieve()
+        finally:
+            library.av_log_set_callback(library.av_log_default_callback)
+        return bool(heard)
+
+
+@cache
+def _listener() -> tuple[Any, list[bytes]]:
+    """Return what hears FFmpeg's log, and what it heard of conversions that were refused.
+
+    One for the life of the process: a decoder on another thread may have looked up where to log just before
+    the log was given back, and would call what ctypes has freed.
+    """
     heard: list[bytes] = []
 
     def listen(_context: int | None, level: int, text: bytes | None, _values: int | None) -> None:
         if level <= ERROR_LEVEL and text is not None and text.startswith(REFUSED):
             heard.append(text)
 
-    # Held by a name for as long as FFmpeg may call it: ctypes frees a callback that nothing refers to.
-    callback = _LOG(listen)
-    with _listening:
-        library.av_log_set_callback(callback)
-        try:
-            capture.retrieve()
-        finally:
-            library.av_log_set_callback(library.av_log_default_callback)
-    return bool(heard)
+    return _LOG(listen), heard
 
 
 @cache

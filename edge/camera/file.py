@@ -67,7 +67,7 @@ class VideoFile:
             try:
                 picture = squared(validate_frame(image), self._aspect)
             except FrameRefused:
-                continue
+                continue  # those behind it may be whole: a recording is as good as what can be read
             return self._timeline.stamp(picture, seconds)
         return None
 
@@ -108,6 +108,7 @@ class ImageFolder:
                 picture = decode_image(self._files[index].read_bytes())
             except (FrameRefused, OSError):
                 continue
+            # By its place in the folder: a picture that cannot be read leaves a gap and moves no other one.
             return self._timeline.stamp(picture, index / self.fps)
         return None
 
@@ -138,7 +139,7 @@ class _Timeline:
         self._seq = 0
 
     def stamp(self, image: Image, claimed_seconds: float) -> Frame:
-        image.setflags(write=False)
+        image.setflags(write=False)  # the embedder takes one array for one picture
         time = self._next_time(claimed_seconds)
         frame = Frame(image, self._seq, time, self._start + timedelta(seconds=time))
         self._last, self._seq = time, self._seq + 1
@@ -160,6 +161,7 @@ def _open(path: Path, threads: int) -> ConvertedCapture:
     except UnicodeEncodeError as error:
         raise CameraLost("its name is not UTF-8; rename it") from error
     parameters = [cv2.CAP_PROP_N_THREADS, threads] if threads else []
+    # FFmpeg by name: `ConvertedCapture` listens to its log.
     try:
         capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, parameters)
     except cv2.error as error:

@@ -68,17 +68,21 @@ def decode_image(data: bytes) -> Image:
     flag = _flag_for(data, width, height)
     if not is_cut_off(data):
         return validate_frame(_decoded(data, flag))
-    if not data.startswith(JPEG) or _is_progressive(data):
+    if not data.startswith(JPEG) or _is_progressive(data):  # half of such a picture is a blurred whole
         raise FrameRefused(message("error.picture_cut_off"))
+    # What pulled cards fill up with goes, and the end that is missing is put there: without one the decoder
+    # gives no picture at all.
     return validate_frame(_above_the_cut(data.rstrip(b"\0\xff") + _END_OF_JPEG, flag))
 
 
 def is_cut_off(data: bytes) -> bool:
     """Return whether the end of a picture's file is missing. Raises `FrameRefused` if its header is, too."""
+    # Before the frame's header it is the end of the preview that cameras put in front.
     if data.startswith(JPEG):
         return data.rfind(_END_OF_JPEG) < _jpeg_frame(data)[0]
     if data.startswith(b"\x89PNG"):
         return b"IEND" not in data[-_TRAILER_BYTES:]
+    # WebP counts from behind the first eight bytes, which are its mark and this number.
     announced = int.from_bytes(data[4:8], "little") + 8 if data.startswith(b"RIFF") else 0
     return announced > len(data)
 
@@ -119,6 +123,7 @@ def _turned(image: Image, is_mirrored: bool, quarters: int) -> Image:  # noqa: F
 
 
 def _rows_above_the_cut(image: Image) -> int:
+    # From the bottom up: a sky of one colour at the top is part of the picture.
     is_plain = (image == image[:, :1]).all(axis=(1, 2))
     plain = len(is_plain) if is_plain.all() else int(np.argmin(is_plain[::-1]))
     return len(image) - plain - _LAST_BLOCKS_PX
@@ -126,6 +131,7 @@ def _rows_above_the_cut(image: Image) -> int:
 
 def _flag_for(data: bytes, width: int, height: int) -> int:
     """Return how to decode a picture of this size within the memory there is for it."""
+    # By the header, before a byte is decoded: a few kilobytes can announce a picture that fills the memory.
     pixels = width * height
     if pixels <= MAX_PIXELS:
         return cv2.IMREAD_COLOR

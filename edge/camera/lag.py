@@ -52,12 +52,14 @@ class Stamps:
 
     def observe(self, passed: float, stamped: float) -> None:
         """Take what passed between two frames, by the clock and by their stamps, in seconds."""
+        # A camera that sets its clock, or has none, begins the measurement anew and proves nothing.
         if not 0 < stamped <= passed + LARGEST_STEP_SECONDS:
             self._passed = self._stamped = 0.0
             return
         self._passed += passed
         self._stamped += stamped
         if self._passed >= TRUST_SECONDS:
+            # Right once, right for good: what disagrees from then on is late, until `refute` shows otherwise.
             self.are_right = self.are_right or abs(self._stamped / self._passed - 1) <= TRUST_RATIO
             self._passed = self._stamped = 0.0
 
@@ -112,6 +114,7 @@ class LagMeter:
             self.stamps.observe(passed, stamped)
             self._add(passed, stamped)
         self._stamp, self._arrived = stamp, arrived
+        # Waited for, by a reader with time to spare, and evenly: nothing queues up here, nor on the way.
         if idle >= LIVE_WAIT_SECONDS and self.is_idle and self._is_even():
             self._forgive()
         return self.seconds
@@ -141,6 +144,8 @@ class LagMeter:
         return passed - sum(step.stamped for step in self._steps) > DISAGREE_RATIO * passed
 
     def _add(self, passed: float, stamped: float) -> None:
+        # Also below zero: frames that arrive faster than they were taken are a queue that empties. Stamps
+        # that stand still, run back or leap ahead say nothing.
         late = passed - stamped
         if stamped > 0 and late >= -LARGEST_STEP_SECONDS:
             self.seconds = max(0.0, self.seconds + late - LEAK_PER_SECOND * passed)

@@ -54,6 +54,7 @@ V4L_SELECT_TIMEOUT_SECONDS = "2"
 """OpenCV waits 10 s for a USB camera that went silent unless told otherwise."""
 
 MOST_BACKLOG_FRAMES = 90
+"""Thrown away at most after opening: three seconds at 30 fps, more than connecting takes."""
 
 PATIENCE_SECONDS = 1.0
 """Late frames are thrown away for this long before a new connection: jitter passes by itself."""
@@ -125,11 +126,13 @@ class OpenCvCamera:
         """Return the next frame, just arrived. Raises `CameraLost`."""
         if self._capture is None:
             raise CameraLost(message("camera.closed", name=self.name))
+        # What came while nobody read waits in the socket and would be seen seconds late, one frame at a time.
         if self._clock.monotonic() - self._read_at > STALE_SECONDS:
             self._reconnect()
         image = self._grab_fresh()
         if image.shape != self._shape and self._capture is not None:  # another resolution, other pixels
             self._shape, self._aspect = image.shape, pixel_aspect(self._capture)
+        # When it was taken, not when it came. Never before the last one: what follows relies on rising times.
         late = self._lag.seconds
         self._time = max(self._read_at - late, self._time)
         frame = Frame(
@@ -143,6 +146,7 @@ class OpenCvCamera:
         began = self._read_at
         while True:
             image, took = self._grab()
+            # After a read that timed out FFmpeg says yes and hands out an old frame, and never recovers.
             if took > STALE_SECONDS:
                 self.close()
                 raise CameraLost(message("camera.stalled", name=self.name, seconds=f"{took:.1f}"))
@@ -179,11 +183,12 @@ class OpenCvCamera:
             "choose a smaller picture, a lower bit rate or fewer frames per second in the camera"
         )
         logger.warning("%s: %s", self.name, text)
+        # A decoder that is too slow catches up by beginning anew; a link that is too narrow does not.
         if not is_link:
             return
         self._fell_behind.append(self._clock.monotonic())
         if len(self._fell_behind) == OFTEN and self._fell_behind[-1] - self._fell_behind[0] <= OFTEN_SECONDS:
-            self._fell_behind.clear()
+            self._fell_behind.clear()  # the next connection gets its own three chances
             self.close()
             raise CameraLost(f"{self.name}: {text} ({OFTEN} times in {OFTEN_SECONDS:.0f} s)")
 
@@ -198,10 +203,12 @@ class OpenCvCamera:
         self._capture = capture
         self._shape = ()
         self._skip_backlog()
+        # Only now: the frames that were skipped came in a burst, whose stamps tell nothing about the link.
         self._lag = LagMeter(self._stamps)
 
     def _skip_backlog(self) -> None:
         """Throw away what piled up while the stream was being probed."""
+        # The first frame that had to be waited for is the present; what is read from then on is fresh.
         for _ in range(MOST_BACKLOG_FRAMES):
             if self._grab()[1] >= LIVE_WAIT_SECONDS:
                 return
@@ -214,7 +221,7 @@ class OpenCvCamera:
             ok, image = self._capture.read()
         except cv2.error:
             ok, image = False, None
-        except CameraLost:
+        except CameraLost:  # its pictures are not converted: see `ConvertedCapture`
             self.close()
             raise
         self._read_at = self._clock.monotonic()

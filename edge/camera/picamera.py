@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from edge.camera.opencv import STALE_SECONDS
 from edge.domain import Frame
 from edge.errors import CameraLost
 from edge.words import message
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 READ_TIMEOUT_SECONDS = 2.0
 """As for other cameras; a loose ribbon cable otherwise blocks for ever (picamera2 issue 336)."""
-
-STALE_SECONDS = 0.5
 
 
 class PiCamera:
@@ -48,6 +47,7 @@ class PiCamera:
             raise CameraLost(message("camera.closed", name=self.name))
         if self._clock.monotonic() - self._read_at > STALE_SECONDS:
             self._grab()  # picamera2 keeps one finished frame for whoever comes next (its issue 426)
+        # Measured on this grab alone: what the one before it took was the reader's own absence.
         started = self._clock.monotonic()
         image = self._grab()
         if self._read_at - started > STALE_SECONDS:
@@ -79,7 +79,7 @@ class PiCamera:
 def _start(picamera2: Callable[[int], Any], index: int, size: tuple[int, int], fps: float) -> Any:
     device = None
     try:
-        device = picamera2(index)
+        device = picamera2(index)  # raises IndexError for a camera that is not there
         # libcamera calls BGR in memory "RGB888".
         wanted = {"size": size, "format": "RGB888"}
         device.configure(device.create_video_configuration(wanted, controls={"FrameRate": fps}))

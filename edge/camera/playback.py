@@ -52,9 +52,10 @@ class Playback:
     def _rewind(self) -> None:
         self._recording.close()
         self._recording = self._open_recording()
-        self._began = None
+        self._began = None  # the file's time begins again, the clock's goes on
 
     def _present(self, frame: Frame) -> Frame:
+        # Less the file's own time: a recording that begins at 3 s is played at once, not after three seconds.
         if self._began is None:
             self._began = self._clock.monotonic() - frame.time
         wait = self._began + frame.time - self._clock.monotonic()

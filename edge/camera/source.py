@@ -83,6 +83,8 @@ def check_source(source: str) -> None:
     port = re.search(r":(\d+)$", "" if address is None else address.place)
     if port is not None and not 0 < int(port[1]) < 65_536:
         raise ConfigError(f"camera.source: {port[1]} is no port; the most is 65535, cameras use 554")
+    # A sign of a password that was not escaped: what stands for the host is a part of it, and is not
+    # repeated.
     if address is not None and not address.place:
         escapes = "write # as %23, / as %2F, ? as %3F, @ as %40 and % as %25"
         raise ConfigError(f"camera.source: user and password cannot be told from the host; {escapes}")

@@ -63,6 +63,7 @@ class StandingPicture:
 
     def observe(self, frame: Frame) -> bool:
         """Take the next frame and return whether the picture stands still, as of the last look."""
+        # By the time of the first frame, since a reopening has none of its own.
         if self._is_reopened:
             self._is_reopened, self._proof_from = False, frame.time + UNPROVEN_SECONDS
         if 0 <= frame.time - self._looked_at < LOOK_SECONDS:
@@ -71,7 +72,7 @@ class StandingPicture:
         if frame.image.shape != self._shape:
             self._shape = frame.image.shape
             self._shown = [[] for _ in range(ROWS * COLUMNS)]
-            self._alive_at = np.full(ROWS * COLUMNS, frame.time)
+            self._alive_at = np.full(ROWS * COLUMNS, frame.time)  # a minute of standing still from here on
             self._proof_from = -np.inf
         telling = self._look(frame.image, frame.time)
         if self._looked_at >= self._proof_from:
@@ -86,6 +87,7 @@ class StandingPicture:
             darkest, brightest, _, _ = cv2.minMaxLoc(part)  # NumPy takes four times as long for so few points
             telling[index] = brightest - darkest >= LEAST_SPREAD
             seen, shows = self._shown[index], zlib.crc32(part.data)
+            # Seen again it moves to the end: the few states that a hung encoder repeats never fall out.
             if shows in seen:
                 seen.remove(shows)
             else:
@@ -95,6 +97,8 @@ class StandingPicture:
         return telling
 
     def _judged(self, telling: np.ndarray, now: float) -> bool:
+        # All of it: a picture that repeats bit for bit is `PictureHealth`'s, and a loop of a recording is
+        # none.
         alive = now - self._alive_at < STILL_SECONDS
         if not alive.any() or telling.mean() < LEAST_TELLING:
             return False

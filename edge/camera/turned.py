@@ -33,6 +33,7 @@ class TurnedCamera:
         frame = self._camera.read()
         if frame is None:
             return None
+        # Turned first: mirrored is the upright picture, as `CameraSpec.mirror` says.
         image = frame.image if self._code is None else cv2.rotate(frame.image, self._code)
         if self._mirror:
             image = cv2.flip(image, 1)

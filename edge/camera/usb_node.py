@@ -22,6 +22,7 @@ class UsbNode:
 
     def path(self) -> str:
         """Return the path to open now: where the camera is, or where it was when it is nowhere."""
+        # Once found they stay: after a replugging the old number may be another camera's.
         if not self._links:
             self._links = self._found()
         there = next(filter(Path.exists, self._links), self._device)
