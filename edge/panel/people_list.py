@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 FIELDS = frozenset({"id", "name", "access_levels", "valid_from", "valid_until", "extended_unlock"})
 
+NAMED = 5
+"""People named in a refusal; of more it says how many they are."""
+
 _BOMS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -50,9 +53,10 @@ class BadRow:
 class PeopleList:
     """What a file holds. `people` are as they will be stored; `new` and `changed` are ids among them.
 
-    Who is in the list as they are already is only counted (`same`). `encoding` is how the text of a file
-    was read, "" for a workbook; `sheet` is the part of a workbook that was read. `left_out` are lines that
-    are nobody (titles, sums), `unread` columns that a door has no use for.
+    Who is in the list as they are already is only counted (`same`); `before` are those who change, as they
+    were when the list was read. `encoding` is how the text of a file was read, "" for a workbook; `sheet` is
+    the part of a workbook that was read. `left_out` are lines that are nobody (titles, sums), `unread`
+    columns that a door has no use for.
     """
 
     people: tuple[Resident, ...]
@@ -60,6 +64,7 @@ class PeopleList:
     changed: frozenset[str]
     same: int
     bad: tuple[BadRow, ...]
+    before: Mapping[str, Resident] = field(default_factory=dict)
     encoding: str = ""
     sheet: Sheet | None = None
     left_out: tuple[LeftOut, ...] = ()
@@ -122,7 +127,22 @@ def _sorted_out(people: Mapping[str, Resident], bad: list[BadRow], rules: ListRu
     new = frozenset(people.keys() - rules.there.keys())
     changed = frozenset(one.id for one in people.values() if rules.there.get(one.id, one) != one)
     wanted = tuple(one for one in people.values() if one.id in new | changed)
-    return PeopleList(wanted, new, changed, len(people) - len(wanted), tuple(bad))
+    before = {one: rules.there[one] for one in changed}
+    return PeopleList(wanted, new, changed, len(people) - len(wanted), tuple(bad), before)
+
+
+def require_unmoved(found: PeopleList, there: Mapping[str, Resident], of_property: Collection[str]) -> None:
+    """Raise `PanelRefused` where somebody of a list is no more as they were when it was read.
+
+    What the list does not say was taken from there: a right that was taken back since would come back.
+    """
+    moved = [
+        one.id
+        for one in found.people
+        if one.id in of_property or there.get(one.id) != found.before.get(one.id)
+    ]
+    if moved:
+        raise PanelRefused(message("list.moved", count=len(moved), who=moved[:NAMED]))
 
 
 def _decoded(data: bytes) -> tuple[str, str]:

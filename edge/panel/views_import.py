@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from edge.column_names import PEOPLE_COLUMNS
 from edge.errors import PanelRefused
 from edge.events import Kind
-from edge.panel.people_list import FIELDS, ListRules, read_people_list
+from edge.panel.people_list import FIELDS, ListRules, read_people_list, require_unmoved
 from edge.store.roster import SOURCE
 from edge.web.guard import MOST_BODY_BYTES
 from edge.words import message
@@ -50,6 +50,8 @@ def look(ask: Ask) -> Response:
 def store(ask: Ask) -> Response:
     """Store the rows of a list that are right."""
     found = ask.office.tray.take(ask.form.get("list", ""), ask.session.user)
+    there = {one.id: one for one in ask.desk.residents.list()}
+    require_unmoved(found, there, ask.desk.residents.ids_of(SOURCE))
     new, changed = len(found.new), len(found.changed)
     told = {"by": ask.session.user, "new": new, "changed": changed, "left_out": len(found.bad)}
     with ask.desk.doing(Kind.RESIDENT_IMPORTED, about=None, **told):

@@ -169,6 +169,29 @@ def test_a_list_is_confirmed_by_who_looked_at_it_and_once(panel):
     assert sam.post("/people/import/store", list=name).status_code == 422
 
 
+def test_a_right_that_was_taken_back_since_the_list_was_looked_at_does_not_come_back(panel):
+    """What a list does not say is kept as it was, and that was read when somebody looked at it."""
+    panel.desk.residents.put_people([Resident("a", "Anna", ("resident", "staff"))])
+    sam = panel.logged_in("sam", Role.STAFF)
+    page = look(sam, b"id,name\na,Anna Li\nb,Bo\n")
+    panel.desk.residents.put_people([Resident("a", "Anna", ("resident",))])
+    refused = stored(sam, page)
+    assert refused.status_code == 422
+    assert "1 of these people were changed meanwhile, by somebody else or by the property: a." in refused.text
+    assert panel.desk.residents.get("a") == Resident("a", "Anna", ("resident",))
+    assert panel.desk.residents.get("b") is None
+    stored(sam, look(sam, b"id,name\na,Anna Li\nb,Bo\n"))
+    assert panel.desk.residents.get("a") == Resident("a", "Anna Li", ("resident",))
+
+
+def test_a_list_leaves_who_became_the_propertys_meanwhile(panel):
+    sam = panel.logged_in("sam", Role.STAFF)
+    page = look(sam, b"id,name\na,Anna\n")
+    panel.desk.residents.put(Resident("a", "Anna"), [], source=SOURCE)
+    assert stored(sam, page).status_code == 422
+    assert panel.desk.residents.source_of("a") == SOURCE
+
+
 def test_somebody_without_levels_gets_those_of_a_new_person(panel):
     sam = panel.logged_in("sam", Role.STAFF)
     stored(sam, look(sam, b"id,name\na,Anna\n"))
