@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -101,6 +102,21 @@ def rights_from(ask: Ask, person: Resident) -> Resident:
     return replace(
         person, access_levels=levels, valid_from=begin, valid_until=end, extended_unlock=is_extended
     )
+
+
+def rights_mark(person: Resident) -> str:
+    """Return what stands, in the form that shows them, for a person's name and rights."""
+    spans = (person.valid_from, person.valid_until, person.extended_unlock)
+    return hashlib.sha256(repr((person.name, person.access_levels, *spans)).encode()).hexdigest()[:16]
+
+
+def require_unchanged(ask: Ask, person: Resident) -> None:
+    """Raise `PanelRefused` where the form was made from other rights than `person` has now.
+
+    It holds all of them: whoever saves a name would give a level back that somebody took meanwhile.
+    """
+    if ask.form.get("seen", rights_mark(person)) != rights_mark(person):
+        raise PanelRefused(message("error.person_changed"))
 
 
 def moment(ask: Ask, name: str) -> datetime | None:

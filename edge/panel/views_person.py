@@ -22,7 +22,7 @@ from edge.events import Kind
 from edge.identity import person_name, resident_id, tidied
 from edge.panel.asking import PEOPLE
 from edge.panel.pictures import qr_of
-from edge.panel.rights import choices, rights_from
+from edge.panel.rights import choices, require_unchanged, rights_from, rights_mark
 from edge.panel.telling import seen_events, told
 from edge.panel.views_people import held_by, is_valid, sheet
 from edge.store.person import export_person
@@ -81,6 +81,7 @@ def resident(ask: Ask) -> Response:
         pass_hours=PASS_HOURS,
         pass_uses=PASS_USES,
         choices=choices(ask, person.access_levels),
+        seen=rights_mark(person),
         is_of_property=desk.residents.source_of(person.id) == SOURCE,
         shown=told(ask, list(islice(history, HISTORY_ROWS))),
     )
@@ -134,6 +135,7 @@ def unknown_cards(ask: Ask) -> list[dict[str, str]]:
 def change(ask: Ask) -> Response:
     """Change name, validity, access levels and the length of the opening; the templates stay as they are."""
     person = person_of(ask)
+    require_unchanged(ask, person)
     name = person_name(ask.form["name"]) if ask.form.get("name", "").strip() else person.name
     changed = rights_from(ask, replace(person, name=name))
     told_of = {

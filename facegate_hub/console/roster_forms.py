@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,21 @@ def record_from(ask: PageAsk, identity: str, before: Mapping[str, Any]) -> dict[
         raise CommunityRefused(message("panel.times_crossed"))
     record = {**before, **named, **days}
     return {name: value for name, value in record.items() if value not in (None, [])}
+
+
+def rights_mark(record: Mapping[str, Any]) -> str:
+    """Return what stands, in the form that shows them, for a record's name, levels and days."""
+    shown = [record.get(name) for name in ("name", "access_levels", "valid_from", "valid_until")]
+    return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
+
+
+def require_unchanged(ask: PageAsk, before: Mapping[str, Any]) -> None:
+    """Refuse a form that was made from another record than there is now.
+
+    It holds all of somebody's rights: whoever saves a name would give a level back that was taken meanwhile.
+    """
+    if ask.form.get("seen", rights_mark(before)) != rights_mark(before):
+        raise CommunityRefused(message("error.person_changed"))
 
 
 def require_meant(ask: PageAsk, people: RosterPeople, records: list[dict[str, Any]]) -> None:

@@ -9,7 +9,13 @@ from urllib.parse import quote
 from edge.errors import CommunityRefused, PanelRefused, SyncError
 from edge.identity import resident_id, tidied
 from edge.words import message
-from facegate_hub.console.roster_forms import record_from, require_meant, shown_day
+from facegate_hub.console.roster_forms import (
+    record_from,
+    require_meant,
+    require_unchanged,
+    rights_mark,
+    shown_day,
+)
 from facegate_hub.console.views_doors import told
 from facegate_hub.console.views_ways import keypad_number, shown_ways
 from facegate_hub.console.way_doors import doors_for
@@ -64,6 +70,7 @@ class RosterPages:
             person=found,
             faces=self._desk.looking.faces.found(person=found.id),
             since=shown_day(ask, found.record.get("valid_from"), 0),
+            seen=rights_mark(found.record),
             until=shown_day(ask, found.record.get("valid_until"), 1),
             unheard=self._unheard(found),
             actor=self._desk.known(ask.token),
@@ -75,6 +82,8 @@ class RosterPages:
         before = self._desk.looking.people.one(identity)
         if before is not None and "is_new" in ask.form:
             raise CommunityRefused(message("community.refused.taken", id=identity))
+        if before is not None:
+            require_unchanged(ask, before.record)
         record = record_from(ask, identity, {} if before is None else before.record)
         require_meant(ask, self._desk.looking.people, [record])
         try:

@@ -353,6 +353,23 @@ def test_somebody_moves_in_is_extended_and_moves_out(gate):
     assert any("mei" in str(one) for one in gate.desk.looking.signer.audit(50)[0])
 
 
+def test_a_page_that_was_left_open_gives_no_right_back(gate):
+    """Its form holds all of somebody's rights: whoever saved a name would give a level back with it."""
+    gate.principal("mei", role="manager")
+    desk, other = entered(gate, "mona", "mei"), entered(gate, "mona", "mei")
+    desk.get("/access")
+    desk.send("/access", id="p-1", name="Anna", levels="resident,pool", new_level="1")
+    other.get("/access/p-1")
+    other.send("/access", levels="resident")
+    desk.send("/access", name="Anna Li")
+    assert desk.status == 422
+    assert "Somebody else has changed this person" in desk.page
+    assert gate.desk.looking.people.one("p-1").record["access_levels"] == ["resident"]
+    desk.get("/access/p-1")
+    desk.send("/access", name="Anna Li")
+    assert gate.desk.looking.people.one("p-1").record["name"] == "Anna Li"
+
+
 def test_a_number_that_is_taken_is_not_overwritten(gate):
     """Whoever moves in gets a number of their own."""
     gate.principal("mei", role="manager")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 import zlib
 from contextlib import ExitStack
@@ -261,6 +262,23 @@ def test_rights_change_and_templates_stay(panel):
     assert person.valid_until == datetime(2026, 12, 31, 18, tzinfo=UTC)
     assert panel.desk.residents.templates_of("flat-7")
     assert browser.post("/residents/flat-7/change", valid_until="soon").status_code == 422
+
+
+def test_a_page_that_was_left_open_gives_no_right_back(panel):
+    """Its form holds all of somebody's rights: whoever saved a name would give a level back with it."""
+    panel.desk.residents.put_people([Resident("a", "Anna", ("resident", "garage"))])
+    browser = panel.logged_in()
+    seen = present(re.search(r'name="seen" value="([^"]+)"', browser.get("/residents/a").text))[1]
+    panel.desk.residents.put_people([Resident("a", "Anna", ("resident",))])
+    held = {"levels": ["resident", "garage"], "seen": seen}
+    answer = browser.post("/residents/a/change", name="Anna Li", **held)
+    assert answer.status_code == 422
+    assert "Somebody else has changed this person" in answer.text
+    assert browser.post("/residents/a/change", name="Anna Li", **held).status_code == 422
+    assert panel.desk.residents.get("a") == Resident("a", "Anna", ("resident",))
+    seen = present(re.search(r'name="seen" value="([^"]+)"', browser.get("/residents/a").text))[1]
+    browser.post("/residents/a/change", name="Anna Li", levels="resident", seen=seen)
+    assert panel.desk.residents.get("a") == Resident("a", "Anna Li", ("resident",))
 
 
 @pytest.mark.parametrize(
