@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from edge.aside import Aside, TooSlow
-from edge.runtime.kept_time import KeptTime, Leap, OwnTime, read_kept, stamp_of, try_to_read, write_kept
+from edge.runtime.kept_time import KeptTime, Leap, OwnTime, stamp_of, try_to_read, write_kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -404,16 +404,23 @@ class TrustedTime:
             self._unread_since = None
 
     def _take_word(self) -> None:
-        """Take what `facegate clock` wrote meanwhile."""
+        """Take what `facegate clock` wrote meanwhile: a time that a person stands behind.
+
+        What cannot be read, is damaged or gone is nobody's word: what is known in memory goes on, and is
+        written over it.
+        """
         stamp = stamp_of(self._file)
-        if stamp == self._stamp:
+        if stamp is None or stamp == self._stamp:
             return
+        told = try_to_read(self._file)
+        if told is None:
+            return  # the stamp stays another one: the next look tries again
         self._stamp = stamp
-        if stamp is not None:
-            told = self._of_this_boot(read_kept(self._file))
+        if told.floor is not None:
             self._unread_since = None
             # The command knows how long the door had run at its last checkpoint.
-            self._kept = replace(told, ran_seconds=max(told.ran_seconds, self._kept.ran_seconds))
+            ran_seconds = max(told.ran_seconds, self._kept.ran_seconds)
+            self._kept = replace(self._of_this_boot(told), ran_seconds=ran_seconds)
             self._line = None
 
     def _write(self, mono: float) -> None:

@@ -569,6 +569,34 @@ def test_what_the_card_does_not_give_at_the_start_is_not_written_over(board: Boa
     assert time.floor >= NOON
 
 
+@pytest.mark.parametrize("is_damaged", [True, False])
+def test_what_becomes_of_the_file_while_the_door_runs_takes_nothing_from_what_it_knows(
+    board: Board, is_damaged: bool
+) -> None:
+    """Half a minute of a failing card left the door without a time: schedules and validity were over."""
+    proved(board, NOON)
+    clock, time = board.boot(NOON)
+    time.checkpoint()
+    board.file.unlink()
+    time.checkpoint()
+    if is_damaged:
+        board.file.write_bytes(b"\xff\x00" * 40)
+    else:
+        board.file.mkdir()  # cannot be read as a file
+    clock.advance(1.0)
+    time.checkpoint()
+    assert time.trust() is ClockTrust.RESTORED
+    assert time.floor is not None
+    assert time.floor >= NOON
+    if not is_damaged:
+        board.file.rmdir()
+    run(clock, time, CHECKPOINT_SECONDS + 120.0)
+    kept = read_kept(board.file)
+    assert kept.floor is not None
+    assert kept.floor >= NOON
+    assert kept.is_vouched
+
+
 def test_a_card_that_never_gives_it_is_written_anew(board: Board) -> None:
     board.file.mkdir()
     board.is_synced = True
