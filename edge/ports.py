@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from edge.domain import FIRST_LOOK_SHARE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from edge.domain import (
@@ -210,8 +210,17 @@ class CommandLedger(Protocol):
     def is_known(self, command_id: str) -> bool:
         """Return whether this command was claimed before."""
 
-    def claim(self, command_id: str, at: datetime) -> bool:
-        """Durably take this id before acting on it; False when it was taken already."""
+    def claim(self, command_id: str, at: datetime, body: str | None = None) -> bool:
+        """Durably take this id before acting on it; False when it was taken already.
+
+        With it, in the same commit, what is to be done: `unfinished` has that until `finish`.
+        """
+
+    def unfinished(self) -> list[tuple[str, datetime, str]]:
+        """Return (id, when it was taken, what was to be done) of what never finished, oldest first."""
+
+    def finish(self, command_ids: Iterable[str]) -> None:
+        """Note that what came of these was told."""
 
 
 class Roster(Protocol):

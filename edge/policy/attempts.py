@@ -61,7 +61,7 @@ class Attempts:
         self,
         rule: LockoutRule,
         mono: Callable[[], float],
-        on_alarm: Callable[[Kind, dict[str, Any]], None] = lambda _kind, _data: None,
+        on_alarm: Callable[[Kind, dict[str, Any]], object] = lambda _kind, _data: None,
     ) -> None:
         self._readers = Lockout(replace(rule, switch_off=False))
         self._people = Lockout(rule)

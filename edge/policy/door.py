@@ -46,7 +46,7 @@ class DoorPolicy:
     attempts: Attempts
     expected: ExpectedEntries
     has_contact: bool = False
-    on_alarm: Callable[[Kind, dict[str, Any]], None] = lambda _kind, _data: None
+    on_alarm: Callable[[Kind, dict[str, Any]], object] = lambda _kind, _data: None
     is_open: bool = False
 
     @classmethod
@@ -54,7 +54,7 @@ class DoorPolicy:
         cls,
         rules: AccessRules,
         mono: Callable[[], float],
-        on_alarm: Callable[[Kind, dict[str, Any]], None] = lambda _kind, _data: None,
+        on_alarm: Callable[[Kind, dict[str, Any]], object] = lambda _kind, _data: None,
         *,
         has_contact: bool = False,
     ) -> DoorPolicy:

@@ -10,6 +10,7 @@ from edge.store.database import Schema
 from edge.store.shared import SharedDatabase
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 LEDGER_FILE = "commands.db"
@@ -25,6 +26,8 @@ LEDGER = Schema(
             "CREATE TABLE taken (id TEXT PRIMARY KEY, at TEXT NOT NULL)",
             "CREATE INDEX taken_by_time ON taken (at)",
         ),
+        # What was to be done, until it was told what came of it.
+        ("ALTER TABLE taken ADD COLUMN body TEXT",),
     ),
 )
 
@@ -45,15 +48,31 @@ class SqliteLedger:
                 connection.execute("SELECT 1 FROM taken WHERE id = ?", (command_id,)).fetchone() is not None
             )
 
-    def claim(self, command_id: str, at: datetime) -> bool:
-        """Take an id; False when it was taken before. Forgets ids older than 30 days."""
+    def claim(self, command_id: str, at: datetime, body: str | None = None) -> bool:
+        """Take an id; False when it was taken before. Forgets ids older than 30 days.
+
+        `body` is what `unfinished` returns of it until `finish`.
+        """
         now = at.astimezone(UTC)
         with self._file.writing() as connection:
             # ISO times in UTC sort as text.
             connection.execute("DELETE FROM taken WHERE at < ?", ((now - KEEP).isoformat(),))
             # The key decides, not a look before: of two processes that claim at once one inserts.
-            sql = "INSERT OR IGNORE INTO taken VALUES (?, ?)"
-            return connection.execute(sql, (command_id, now.isoformat())).rowcount == 1
+            sql = "INSERT OR IGNORE INTO taken (id, at, body) VALUES (?, ?, ?)"
+            return connection.execute(sql, (command_id, now.isoformat(), body)).rowcount == 1
+
+    def unfinished(self) -> list[tuple[str, datetime, str]]:
+        """Return (id, when it was taken, `body`) of what never finished, oldest first."""
+        with self._file.using() as connection:
+            sql = "SELECT id, at, body FROM taken WHERE body IS NOT NULL ORDER BY rowid"
+            rows = connection.execute(sql).fetchall()
+        return [(command_id, datetime.fromisoformat(at), body) for command_id, at, body in rows]
+
+    def finish(self, command_ids: Iterable[str]) -> None:
+        """Note that what came of these was told."""
+        with self._file.writing() as connection:
+            sql = "UPDATE taken SET body = NULL WHERE id = ?"
+            connection.executemany(sql, [(one,) for one in command_ids])
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""

@@ -348,7 +348,7 @@ def _commands(old: Replaced, new: Path) -> None:
     """Take every command id that either folder has taken; a backup may be older than the first of them."""
     found = old.read(LEDGER_FILE, LEDGER, "SELECT id, at FROM taken") or [[]]
     with closing(open_database(new / LEDGER_FILE, LEDGER)) as file, transaction(file):
-        file.executemany("INSERT OR IGNORE INTO taken VALUES (?, ?)", found[0])
+        file.executemany("INSERT OR IGNORE INTO taken (id, at) VALUES (?, ?)", found[0])
 
 
 def _keep_common(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge.broker.clerk import TopicWorker
@@ -12,9 +14,10 @@ from edge.events import Kind
 from edge.floods import FloodLimit
 from edge.wire.commands import Command, CommandOutcome, CommandRefusal, CommandRefused, CommandType
 from edge.wire.messages import CommandAnswer
+from edge.words import say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from edge.broker.settings import BrokerSettings
     from edge.ports import Clock
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+RESUME_SECONDS, RESUME_AGE = 60.0, timedelta(days=1)
+"""How long after a start, and after it was ordered, a lock-down that was cut short is carried out."""
+
 
 class CommandDesk(TopicWorker):
     """The part of sync that takes commands; has a thread of its own (see `TopicWorker`).
@@ -34,6 +40,9 @@ class CommandDesk(TopicWorker):
     call `reply` once, from any thread, when the physical outcome is known. Each command and each
     refusal is an event (`command.taken`, `command.done`, `command.failed`, `command.refused`),
     which arrives for certain; the quick answer on `cmd/ack` may be lost with the connection.
+
+    What an earlier run took and did not get to tell is told first: a lock-down is carried out, of everything
+    else nobody knows. `told` returns the ids of commands of which the journal has the end.
     """
 
     def __init__(
@@ -43,8 +52,14 @@ class CommandDesk(TopicWorker):
         execute: Execute,
         record: Callable[[EventDraft], object],
         clock: Clock,
+        told: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         super().__init__("commands", (settings.topic("cmd"),))
+        self._told = told
+        self._is_resumed = False
+        self._began = clock.monotonic()
+        self._ended: deque[str] = deque()
+        """Commands of which was told what came of them, and which the ledger still has to hear of."""
         self._gate = gate
         self._execute = execute
         self._record = record
@@ -55,6 +70,7 @@ class CommandDesk(TopicWorker):
     def handle(self, message: Message) -> None:
         """Judge and execute one message; what the thread does with each."""
         try:
+            self._resume()
             command = self._gate.admit(message)
         except CommandRefused as refusal:
             self._refuse(refusal)
@@ -69,16 +85,54 @@ class CommandDesk(TopicWorker):
         self._journal_command(Kind.COMMAND_TAKEN, command, command.by)
         self._perform(command)
 
-    def _perform(self, command: Command) -> None:
-        def reply(outcome: CommandOutcome) -> None:
-            kind = Kind.COMMAND_DONE if outcome.status == "done" else Kind.COMMAND_FAILED
-            self._journal_command(kind, command, outcome.text)
-            self._answer(command.id, outcome.status, outcome.text, outcome.data)
-
+    def idle(self) -> None:
+        """Tell what an earlier run could not, and have the ledger forget what was told."""
         try:
-            self._execute(command, reply)
+            self._resume()
+            while self._ended:
+                self._gate.finish([self._ended[0]])
+                self._ended.popleft()
         except FacegateError as error:
-            reply(CommandOutcome("failed", str(error)))
+            if self.is_worth_a_line():
+                LOG.warning("what came of commands is noted later: %s", error)
+
+    def _resume(self) -> None:
+        """End what an earlier run began, once: before anything newer is taken. Raises as the ledger does."""
+        if self._is_resumed:
+            return
+        begun = self._gate.unfinished()
+        told = self._told() if begun else ()
+        self._is_resumed = True
+        for number, command in enumerate(begun, 1):
+            if command.id in told:
+                self._ended.append(command.id)
+            elif number == len(begun) and self._is_still_wanted(command):
+                self._perform(command)
+            else:
+                self._end(command, CommandOutcome("failed", say("order.cut_short")))
+
+    def _is_still_wanted(self, command: Command) -> bool:
+        """Return whether this is a lock-down that the power cut, or whatever it was, came in between of.
+
+        Not long after a start, when somebody may have given another mode at the door; nor one of long ago,
+        which a restored copy of the folder may hold.
+        """
+        age = abs(self._clock.now() - command.issued)
+        is_fresh = self._clock.monotonic() - self._began <= RESUME_SECONDS and age <= RESUME_AGE
+        return command.type is CommandType.LOCKDOWN and is_fresh
+
+    def _perform(self, command: Command) -> None:
+        try:
+            self._execute(command, lambda outcome: self._end(command, outcome))
+        except FacegateError as error:
+            self._end(command, CommandOutcome("failed", str(error)))
+
+    def _end(self, command: Command, outcome: CommandOutcome) -> None:
+        kind = Kind.COMMAND_DONE if outcome.status == "done" else Kind.COMMAND_FAILED
+        self._journal_command(kind, command, outcome.text)
+        self._answer(command.id, outcome.status, outcome.text, outcome.data)
+        # The ledger hears of it on the desk's own thread: this one may not wait for a card.
+        self._ended.append(command.id)
 
     def _refuse(self, refusal: CommandRefused) -> None:
         if refusal.command_id is not None:

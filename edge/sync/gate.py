@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from edge.errors import SyncError
+from edge.errors import FacegateError, SyncError
 from edge.wire.commands import (
     MAX_COMMAND_BYTES,
     MODES,
@@ -19,11 +19,13 @@ from edge.wire.commands import (
     CommandRefusal,
     CommandRefused,
     CommandType,
+    kept_command,
     parse_command,
+    read_command,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from edge.ports import Clock, CommandLedger
     from edge.wire.messages import Message
@@ -80,17 +82,39 @@ class CommandGate:
         command = self._authentic(message)
         if command.device != self._device:
             raise CommandRefused(CommandRefusal.OTHER_DEVICE, f"it is for {command.device}", command.id)
+        try:
+            self._claim(command)
+        except CommandRefused:
+            raise
+        except FacegateError as error:  # the ledger cannot be used: better no command than two
+            raise CommandRefused(CommandRefusal.UNAVAILABLE, str(error), command.id) from error
+        if command.type is CommandType.LOCKDOWN:
+            self._lockdown_since = self._handed_out
+        return command
+
+    def _claim(self, command: Command) -> None:
         # The id is looked up first and claimed last. A command that is played back must not use up a nonce or
         # count for the rate, and a refused one must not be remembered as carried out.
         if self._ledger.is_known(command.id):
             raise CommandRefused(CommandRefusal.DUPLICATE, "it was taken before", command.id)
         self._require_fresh(command)
         self._require_rate(command)
-        if not self._ledger.claim(command.id, self._clock.now()):
+        # What comes of a challenge is its answer, and that alone.
+        body = None if command.type is CommandType.CHALLENGE else kept_command(command)
+        if not self._ledger.claim(command.id, self._clock.now(), body):
             raise CommandRefused(CommandRefusal.DUPLICATE, "it was taken before", command.id)
-        if command.type is CommandType.LOCKDOWN:
-            self._lockdown_since = self._handed_out
-        return command
+
+    def unfinished(self) -> list[Command]:
+        """Return what was let through and not told what came of it; each was issued when it was taken.
+
+        Call it before the first `admit`. Raises as the ledger does.
+        """
+        kept = [read_command(*one, self._device) for one in self._ledger.unfinished()]
+        return [command for command in kept if command is not None]
+
+    def finish(self, command_ids: Iterable[str]) -> None:
+        """Note that what came of these was told. Raises as the ledger does."""
+        self._ledger.finish(command_ids)
 
     def hand_out_nonce(self) -> str:
         """Return a new nonce for one command within ten seconds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -159,3 +160,20 @@ def parse_command(body: bytes) -> Command:
         nonce=fields.get("nonce"),
         args={name: float(value) for name, value in fields.get("args", {}).items()},
     )
+
+
+def kept_command(command: Command) -> str:
+    """Return what has to be kept of a command besides its id to carry it out, or to tell what came of it."""
+    return json.dumps({"type": command.type, "by": command.by, "args": command.args})
+
+
+def read_command(command_id: str, at: datetime, kept: str, device: str) -> Command | None:
+    """Return the command that `kept_command` is of, as one issued at `at`; None for what is damaged."""
+    try:
+        fields = json.loads(kept)
+        args = {str(name): float(value) for name, value in fields["args"].items()}
+        return Command(
+            command_id, CommandType(fields["type"]), device, at, timedelta(0), str(fields["by"]), args=args
+        )
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None

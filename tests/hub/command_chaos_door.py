@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge.broker.settings import BrokerSettings
 from edge.runtime.clock import SystemClock
+from edge.service.chores.past import commands_ended
 from edge.store.ledger import SqliteLedger
 from edge.sync.desk import CommandDesk
 from edge.sync.gate import CommandGate
@@ -33,7 +34,8 @@ def main(folder, port):
         return door.journal.append(draft)
 
     gate = CommandGate("door-1", KEYS, SqliteLedger(folder / "commands.db"), clock, lambda: "unknown")
-    desk = CommandDesk(BrokerSettings("127.0.0.1", "door-1"), gate, execute, record, clock)
+    settings = BrokerSettings("127.0.0.1", "door-1")
+    desk = CommandDesk(settings, gate, execute, record, clock, lambda: commands_ended(folder / "journal.db"))
     door = Door(folder, port, others=[desk], notary=notary("door-1"))
     desk.start()
     with door:

@@ -304,6 +304,35 @@ def test_a_lock_down_outlives_a_restart(begin):
     assert outcome.decision.reason is Reason.GRANTED
 
 
+class Cut(Wire):
+    """A journal that the power leaves before it has the mode."""
+
+    def append(self, draft: EventDraft):
+        if draft.kind is Kind.DOOR_MODE:
+            raise KeyboardInterrupt
+        return super().append(draft)
+
+
+def test_a_mode_that_the_power_cut_kept_from_the_journal_is_told_at_the_next_start(begin, tmp_path):
+    """Once; and one that was told is not told again."""
+    site = begin()
+    time = TrustedTime(site.clock, tmp_path / "floor", lambda: True)
+    events = written(Cut(), site.clock)
+    with (
+        closing(DoorRules(site.settings, tmp_path, site.clock, time, site.store, events)) as rules,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        rules.set_mode(ModeState(Mode.LOCKED_DOWN, by="staff"))
+    for told in (1, 0):
+        again = begin()
+        for _ in range(3):
+            again.rules.tick()
+        modes = [draft for draft in again.wire.inner.drafts if draft.kind is Kind.DOOR_MODE]
+        assert len(modes) == told
+        assert all(draft.data["by"] == "staff" for draft in modes)
+        assert again.rules.policy.modes.mode(again.clock.now()) is Mode.LOCKED_DOWN
+
+
 class Interrupting(datetime):
     """The end of a mode during whose writing somebody else commands another one."""
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from edge.domain import EventDraft
 from edge.runtime.clock import ManualClock
@@ -41,14 +42,24 @@ class MemoryLedger:
     """Remembers ids while the test runs."""
 
     taken: set[str] = field(default_factory=set)
+    begun: dict[str, tuple[datetime, str]] = field(default_factory=dict)
 
     def is_known(self, command_id):
         return command_id in self.taken
 
-    def claim(self, command_id, at):
+    def claim(self, command_id, at, body=None):
         fresh = command_id not in self.taken
         self.taken.add(command_id)
+        if fresh and body is not None:
+            self.begun[command_id] = (at, body)
         return fresh
+
+    def unfinished(self):
+        return [(command_id, at, body) for command_id, (at, body) in self.begun.items()]
+
+    def finish(self, command_ids):
+        for command_id in command_ids:
+            self.begun.pop(command_id, None)
 
 
 @dataclass

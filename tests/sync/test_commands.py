@@ -2,6 +2,7 @@
 
 import json
 import random
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 
 import pytest
@@ -37,8 +38,11 @@ class Site:
         self.journal = MemoryJournal()
         self.gate = CommandGate("door-1", KEYS, self.ledger, self.clock, lambda: trust)
         self.executed = []
+        self.desk = self.new_desk()
+
+    def new_desk(self, told=frozenset):
         settings = BrokerSettings("localhost", "door-1")
-        self.desk = CommandDesk(settings, self.gate, self.execute, self.journal.append, self.clock)
+        return CommandDesk(settings, self.gate, self.execute, self.journal.append, self.clock, told)
 
     def execute(self, command, reply):
         self.executed.append(command)
@@ -238,12 +242,99 @@ def test_a_command_is_taken_once_across_restarts(tmp_path):
         payload = payload or signed(wish(site.clock, "lockdown"))
         site.desk.handle(message(payload))
         runs.append((len(site.executed), site.answers()))
+        site.desk.idle()
         ledger.close()
     assert runs == [(1, [("command-000001", "done")]), (0, [("command-000001", "duplicate")])]
     ledger = SqliteLedger(tmp_path / "commands.db")
     assert ledger.claim("command-000001", site.clock.now() + timedelta(days=29)) is False
     assert ledger.claim("command-000001", site.clock.now() + timedelta(days=31)) is True
     ledger.close()
+
+
+class PowerCutError(BaseException):
+    """Ends a run in the middle of whatever it does."""
+
+
+class Cut(Site):
+    """A door that dies with what it begins."""
+
+    def execute(self, command, reply):
+        raise PowerCutError
+
+
+class Runs:
+    """The runs of one door, each of which knows what the one before left on the card."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.journal = MemoryJournal()
+
+    @contextmanager
+    def run(self, *, cut=False, after=timedelta(0)):
+        with closing(SqliteLedger(self.folder / "commands.db")) as ledger:
+            site = Cut(ledger=ledger) if cut else Site(ledger=ledger)
+            site.clock.advance(after.total_seconds())
+            site.journal = self.journal
+            site.desk = site.new_desk(told=self.told)
+            with suppress(PowerCutError):
+                yield site
+
+    def told(self):
+        return [
+            one.data["command"]
+            for one in self.journal.drafts
+            if one.kind in {"command.done", "command.failed"}
+        ]
+
+
+@pytest.mark.parametrize("kind", ["lockdown", "evacuation", "unlock"])
+def test_what_was_taken_before_a_power_cut_is_done_or_told(tmp_path, kind):
+    """A lock-down is done; of an opening nobody can say, and nobody wants it any more."""
+    runs = Runs(tmp_path)
+    with runs.run(cut=True) as site:
+        nonce = None if kind == "lockdown" else site.nonce()
+        site.desk.handle(message(signed(wish(site.clock, kind, nonce=nonce))))
+    assert runs.told() == []
+    with runs.run() as site:
+        site.desk.idle()
+        assert [command.type for command in site.executed] == (["lockdown"] if kind == "lockdown" else [])
+        assert {command.by for command in site.executed} <= {"Front desk"}
+        site.desk.idle()
+    assert runs.told() == ["command-000001"]
+    assert runs.journal.kinds()[-1][0] == ("command.done" if kind == "lockdown" else "command.failed")
+    with runs.run() as site:
+        site.desk.idle()
+        assert site.executed == []
+    assert runs.told() == ["command-000001"]
+
+
+def test_what_is_newer_than_a_lock_down_that_was_cut_short_counts(tmp_path):
+    """Told first, then what comes; a lock-down from long ago is told and not done."""
+    runs = Runs(tmp_path)
+    with runs.run(cut=True) as site:
+        site.desk.handle(message(signed(wish(site.clock, "lockdown"))))
+    with runs.run() as site:
+        site.desk.handle(message(signed(wish(site.clock, "normal", 2, nonce=site.nonce()))))
+        assert [command.type for command in site.executed] == ["lockdown", "normal"]
+    with runs.run(cut=True) as site:
+        site.desk.handle(message(signed(wish(site.clock, "lockdown", 3))))
+    with runs.run(after=timedelta(days=2)) as site:
+        site.desk.idle()
+        assert site.executed == []
+    assert runs.told() == ["command-000001", "command-000002", "command-000003"]
+    assert runs.journal.kinds()[-1][0] == "command.failed"
+
+
+def test_a_lock_down_whose_end_the_journal_has_is_not_done_again(tmp_path):
+    """The power went before the ledger heard of it: somebody may have ended it at the door since."""
+    runs = Runs(tmp_path)
+    with runs.run() as site:
+        site.desk.handle(message(signed(wish(site.clock, "lockdown"))))
+        assert len(site.executed) == 1
+    with runs.run() as site:
+        site.desk.idle()
+        assert site.executed == []
+    assert runs.told() == ["command-000001"]
 
 
 def test_a_challenge_is_answered_with_a_nonce_that_works():
@@ -307,16 +398,18 @@ def test_each_kind_of_refusal_is_an_event_with_its_reason():
 
 
 def test_without_a_ledger_nothing_is_executed():
-    """When taking an id cannot be written down, a restart could do it twice."""
+    """When taking an id cannot be written down, a restart could do it twice. Whoever gave it is told."""
 
     class Broken(MemoryLedger):
-        def claim(self, command_id, at):
+        def claim(self, command_id, at, body=None):
             raise LockError("disk full")
 
     site = Site(ledger=Broken())
     site.desk.handle(message(site.unlock()))
     assert site.executed == []
     assert site.journal.kinds() == [("command.refused", "unavailable")]
+    assert site.journal.drafts[0].data["command"] == "command-000001"
+    assert site.answers() == [("command-000001", "rejected")]
 
 
 def test_two_keys_serve_while_changing_them():

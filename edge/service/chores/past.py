@@ -86,17 +86,29 @@ def in_journal(journal: Path) -> Callable[[EventDraft], bool]:
     return lambda draft: (str(draft.kind), draft.at) in newest()
 
 
+def commands_ended(journal: Path) -> frozenset[str]:
+    """Return the ids of remote commands of which the journal says what came of them."""
+    ends = (Kind.COMMAND_DONE, Kind.COMMAND_FAILED)
+    return frozenset(str(event.data.get("command")) for event in _last(journal) if event.kind in ends)
+
+
 def _newest(journal: Path) -> frozenset[tuple[str, datetime]]:
-    def read() -> frozenset[tuple[str, datetime]]:
+    return frozenset((event.kind, event.at) for event in _last(journal))
+
+
+def _last(journal: Path) -> list[DoorEvent]:
+    """Return the newest entries; none when no journal can be read soon."""
+
+    def read() -> list[DoorEvent]:
         with closing(JournalReader(journal)) as reader:
             last = reader.last()
             after = 0 if last is None else max(last.seq - NEWEST, 0)
-            return frozenset((event.kind, event.at) for event in reader.read(after, NEWEST))
+            return reader.read(after, NEWEST)
 
     try:
         return Aside("past").ask(read)
     except (StoreError, JournalUnavailable, JournalTampered, TooSlow):
-        return frozenset()
+        return []
 
 
 def held_ages_seconds(journal: Path, now: datetime) -> list[float]:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 AGAIN_SECONDS = 5.0
 """Between two attempts to write down the mode on a card that fails."""
 
+TOLD = "told"
+"""Whether the journal has a kept mode: its key in the file, where earlier versions have none."""
+
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
@@ -247,7 +250,8 @@ class ModeFile:
     """The mode that was commanded, kept on disk: a power cut must not end a lock-down. One thread at a time.
 
     A mode that is not proven to be written by this door unlocks nothing: of such a file, and of the journal,
-    only a lock-down or `normal` is believed. `news` is the data of a `health.edited` event, given once.
+    only a lock-down or `normal` is believed. `news` is the data of a `health.edited` event, given once;
+    `untold` is the commanded mode while the journal may not have heard of it: call `told` once it has.
     """
 
     def __init__(self, path: Path) -> None:
@@ -255,6 +259,7 @@ class ModeFile:
         self._aside = Aside("mode")
         self._keyring: Keyring | None = None
         self._owed: ModeState | None = None
+        self.untold: ModeState | None = None
         self._is_unread = self._is_edited = False
         self._again_at = 0.0
         self.news: dict[str, str] | None = None
@@ -322,10 +327,12 @@ class ModeFile:
         kept = read_mode(self._path)
         state = _state_of(kept)
         try:
-            return state, is_mode_ours(kept, self._keys())
+            is_ours = is_mode_ours(kept, self._keys())
         except StoreError as error:
             logger.error("%s: %s", self._path, error)  # noqa: TRY400 - one clear line
             return state, None
+        self.untold = state if is_ours and kept.get(TOLD) is False else None
+        return state, is_ours
 
     def _keys(self) -> Keyring:
         if self._keyring is None:
@@ -334,9 +341,20 @@ class ModeFile:
 
     def save(self, state: ModeState) -> None:
         """Keep `state`. On a disk that cannot be written to soon it is logged, and tried again by `retry`."""
+        self.untold = state
+        self._save(state)
+
+    def told(self, state: ModeState) -> None:
+        """Note that the journal has this mode, if it is the last one, where that can be done soon."""
+        if state == self.untold:
+            self.untold = None
+            if self._owed is None:
+                self._save(state)
+
+    def _save(self, state: ModeState) -> None:
         self._is_unread = False
         until = state.until.isoformat() if state.until else None
-        kept = {"mode": str(state.mode), "until": until, "by": state.by}
+        kept = {"mode": str(state.mode), "until": until, "by": state.by, TOLD: self.untold is None}
         try:
             self._aside.ask(lambda: write_mode(self._path, kept, self._keys()))
         except (OSError, StoreError) as error:
@@ -355,7 +373,7 @@ class ModeFile:
         if monotonic() < self._again_at:
             return None
         if self._owed is not None:
-            self.save(self._owed)
+            self._save(self._owed)
         return self._read_late() if self._is_unread else None
 
     def _read_late(self) -> ModeState | None:

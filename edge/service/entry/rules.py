@@ -16,6 +16,7 @@ from edge.events import Kind
 from edge.policy.access import AccessRules
 from edge.policy.desk import CredentialDesk
 from edge.policy.door import DoorPolicy
+from edge.policy.modes import ModeState
 from edge.policy.pass_gate import PassGate
 from edge.policy.passes import public_key_of
 from edge.policy.rulebook import RuleBook, UsualMode
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from edge.config.settings import Settings
-    from edge.policy.modes import ModeState
+    from edge.domain import DoorEvent
     from edge.ports import Clock, EventWriter
     from edge.runtime.clock_trust import TrustedTime
     from edge.store.residents import ResidentStore
@@ -123,9 +124,11 @@ class DoorRules:
         # order, from whichever thread holds `_writing`: else a slow card could have an older mode written
         # over a lock-down.
         self._ordering, self._writing = threading.Lock(), threading.RLock()
-        self._unwritten: deque[tuple[ModeState, bool]] = deque()
+        self._unwritten: deque[ModeState] = deque()
         self._commands = 0
         kept = self._mode_file.load()
+        # The power went between writing it down and telling of it.
+        self._cut_short = self._mode_file.untold
         if kept is not None:
             self.policy.modes.set(kept)
         self._is_begun = False
@@ -162,16 +165,19 @@ class DoorRules:
         with self._ordering:
             modes.resume() if state is None else modes.set(state)
             self._commands += 1
-            self._unwritten.append((modes.state, state is None))
+            self._unwritten.append(modes.state)
         with self._writing:
             while self._unwritten:
-                self._write_mode(*self._unwritten.popleft())
+                now = self._unwritten.popleft()
+                self._mode_file.save(now)
+                self._tell_mode(now)
 
-    def _write_mode(self, now: ModeState, is_resumed: bool) -> None:  # noqa: FBT001 - a plain answer
-        self._mode_file.save(now)
+    def _tell_mode(self, now: ModeState) -> None:
         until = now.until.isoformat() if now.until else None
-        by = "resumed" if is_resumed else now.by
-        self._note(Kind.DOOR_MODE, {"mode": str(now.mode), "by": by, "until": until})
+        by = "resumed" if now.by == ModeState().by else now.by
+        # Until it is stored the file has it told anew after a power cut: twice rather than never.
+        if self._note(Kind.DOOR_MODE, {"mode": str(now.mode), "by": by, "until": until}) is not None:
+            self._mode_file.told(now)
 
     def tick(self) -> bool:
         """Look at the clock; return whether the mode holds the door unlocked now."""
@@ -225,6 +231,9 @@ class DoorRules:
         if self._writing.acquire(blocking=False):
             try:
                 self._take_late_mode()
+                if self._is_begun and self._cut_short is not None:
+                    cut_short, self._cut_short = self._cut_short, None
+                    self._tell_mode(cut_short)
             finally:
                 self._writing.release()
         for kept in (self._mode_file, self.credentials):
@@ -235,6 +244,8 @@ class DoorRules:
     def _take_late_mode(self) -> None:
         commands = self._commands
         late = self._mode_file.retry()
+        if late is not None:
+            self._cut_short = self._mode_file.untold
         with self._ordering:
             # What was read late is older than a command that came while it was being read.
             if late is not None and self._commands == commands:
@@ -258,5 +269,5 @@ class DoorRules:
     def _credentials_health(self, data: dict[str, str]) -> None:
         self._note(Kind.HEALTH_CREDENTIALS, dict(data))
 
-    def _note(self, kind: Kind, data: dict[str, Any]) -> None:
-        self._events.record(EventDraft.now(self._clock, kind, data))
+    def _note(self, kind: Kind, data: dict[str, Any]) -> DoorEvent | None:
+        return self._events.record(EventDraft.now(self._clock, kind, data))

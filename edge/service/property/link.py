@@ -16,6 +16,7 @@ from edge.broker.settings import Ack, BrokerSettings, Tls
 from edge.domain import EventDraft
 from edge.errors import ConfigError, FacegateError
 from edge.events import Kind
+from edge.service.chores.past import commands_ended
 from edge.service.property.ended_ways import EndingRoster
 from edge.service.property.given_ways import HeldWays
 from edge.site.lives import door_until
@@ -228,7 +229,14 @@ class PropertyLink:
         door = self._door
         self._ledger = SqliteLedger(door.data / LEDGER_FILE)
         gate = CommandGate(door.device_id, keys, self._ledger, door.clock, door.clock_trust)
-        return CommandDesk(self._settings, gate, door.execute, door.events.record, door.clock)
+        return CommandDesk(
+            self._settings,
+            gate,
+            door.execute,
+            door.events.record,
+            door.clock,
+            lambda: commands_ended(door.data / JOURNAL_FILE),
+        )
 
 
 def broker_settings(section: Mqtt, device_id: str) -> BrokerSettings:
