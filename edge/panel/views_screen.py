@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -44,8 +45,8 @@ def screen(ask: Ask) -> Response:
     return ask.page(
         "screen.html",
         shown=_state(ask, gate),
-        button=lambda name: say(f"screen.button.{name}", wanted[0], count="{count}"),  # the page fills it
-        others=[(one, urlencode({"language": one, **chosen})) for one in LANGUAGES if one != wanted[0]],
+        button=partial(_button, wanted),
+        others=[(one, urlencode({"language": one, **chosen})) for one in LANGUAGES if one not in wanted],
         query=asked.get("language", ""),
         chosen=chosen,
         has_keys=ask.desk.keys is not None,
@@ -124,6 +125,13 @@ def _languages(ask: Ask) -> tuple[str, ...]:
     if wish == BOTH:
         return (ask.language, *(one for one in LANGUAGES if one != ask.language))
     return (wish if wish in LANGUAGES else ask.language,)
+
+
+def _button(languages: tuple[str, ...], name: str) -> list[dict[str, str]]:
+    """Return what stands on a button, once for each language of the display; the page fills `count` in."""
+    return [
+        {"tag": tag(one), "text": say(f"screen.button.{name}", one, count="{count}")} for one in languages
+    ]
 
 
 def _state(ask: Ask, gate: GateScreen) -> dict[str, object]:

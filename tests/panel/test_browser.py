@@ -549,6 +549,36 @@ def test_the_pin_pad_is_used_without_looking(person):
     assert faults == {}
 
 
+def test_a_display_in_both_languages_has_a_pad_in_both(person):
+    source, browser = axe_source(), person.browser
+    faults: dict[str, Any] = {}
+    resize(browser, PORTRAIT)
+    person.go("/screen?language=both&keys=spoken")
+    look_at(person, "display-600-both", source, faults)
+    browser.execute_script("window.heard = []; speechSynthesis.speak = (words) => heard.push(words.text)")
+    touch, hand = finger(browser)
+    hand.move_to_location(300, 300).pointer_down().pause(2.5).move_to_location(310, 700).pointer_up()
+    touch.perform()
+    wait_until(lambda: browser.find_element(By.ID, "pad").is_displayed())
+    look_at(person, "display-600-both-pad", source, faults)
+    keys = browser.find_elements(By.CSS_SELECTOR, "#pad button")
+    touch, hand = finger(browser)
+    hand.move_to(keys[4]).pointer_down().pointer_up()
+    touch.perform()
+    touch, hand = finger(browser)
+    hand.move_to(keys[4]).pointer_down().move_to(keys[11]).pointer_up()
+    touch.perform()
+    assert browser.execute_script("return heard.slice(2)") == [
+        *("5", "5", "5", "5", "OK", "确认"),
+        *("PIN, then OK", "请输入开门密码，按“确认”"),
+    ]
+    assert browser.find_element(By.ID, "pad-title").text.split("\n") == [
+        "PIN, then OK",
+        "请输入开门密码，按“确认”",
+    ]
+    assert faults == {}
+
+
 def test_the_display_tells_by_colour_ring_sign_and_sound(person):
     gate, browser = person.panel.desk.screen, person.browser
     resize(browser, KIOSK)

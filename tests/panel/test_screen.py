@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from edge.consent.rules import GREETING
@@ -10,7 +12,7 @@ from edge.faces.liveness.prompts import Prompt
 from edge.panel.gate_screen import ScreenState, Stage
 from edge.panel.screen_words import lines, picture
 from edge.web.accounts import Role
-from edge.words import names
+from edge.words import names, say
 from tests.panel.office import open_panel
 
 EVERYTHING = [
@@ -176,6 +178,19 @@ def test_a_visitor_rings_a_flat_by_its_number(panel, display):
     assert display.post("/screen/ring", flat="<b>").status_code == 422
     assert display.post("/screen/ring", flat="1" * 17).status_code == 422
     assert rung == ["1203"]
+
+
+def test_a_display_in_both_languages_has_its_buttons_in_both(panel, display):
+    """They were in the browser's language alone, and the link to the other one left both for good."""
+    page = display.get("/screen?language=both").text
+    for name in names("screen.button."):
+        for language in ("en", "zh"):
+            said = say(f"screen.button.{name}", language, count="{count}")
+            assert said in page or json.dumps(said) in page, (name, language)
+    assert "/screen?language=" not in page
+    page = display.get("/screen?language=en").text
+    assert "输密码" not in page
+    assert "/screen?language=zh" in page
 
 
 def test_without_keypad_and_bell_there_are_no_buttons(tmp_path, stack):

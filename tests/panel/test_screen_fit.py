@@ -42,6 +42,16 @@ const small = [...document.querySelectorAll("#lines .text")].filter(
 const out = [...buttons.children].filter((one) => one.scrollWidth > one.clientWidth + 1).length;
 return [wide > 0, cut, small, out];
 """
+PAD_CUT = """
+const pad = document.getElementById("pad");
+const out = [...pad.querySelectorAll("*")].filter((part) => {
+  const box = part.getBoundingClientRect();
+  return !part.closest(".unseen") && box.height && (box.top < -1 || box.bottom > innerHeight + 1
+    || box.left < -1 || box.right > innerWidth + 1
+    || part.clientWidth && part.scrollWidth > part.clientWidth + 1);
+});
+return out.map((part) => part.id || part.className || part.localName);
+"""
 DRAWN = "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))"
 
 
@@ -67,5 +77,12 @@ def test_nothing_is_cut_off_and_nothing_lies_under_a_button(browser, tmp_path, l
                 seen = browser.execute_script(CUT)
                 if seen != [False, [], 0, 0]:
                     faults[name, size] = seen
+        for size in SIZES:
+            resize(browser, size)
+            person.go(f"/screen?language={language}")
+            browser.find_element("id", "ring-flat").click()
+            person.picture(f"fit-{language}-pad-{size[0]}")
+            if seen := browser.execute_script(PAD_CUT):
+                faults["pad", size] = seen
         browser.get("about:blank")
     assert faults == {}

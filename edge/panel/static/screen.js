@@ -17,6 +17,18 @@ async function post(path, fields) {
   await fetch(path, { method: "POST", body: new URLSearchParams({ csrf, ...fields }), cache: "no-store" });
 }
 
+// What the page says of itself, once for each language of the display.
+function said(element, name) { return JSON.parse(element.dataset[name]); }
+
+function write(element, words) {
+  element.replaceChildren(...words.map((one) => {
+    const line = document.createElement("span");
+    line.lang = one.tag;
+    line.textContent = one.text;
+    return line;
+  }));
+}
+
 function show(told) {
   lines.replaceChildren(...told.map((line, n) => {
     const block = document.createElement("div");
@@ -100,7 +112,7 @@ function fail() {
   seen = -1;
   body.dataset.state = "refused";
   body.dataset.picture = "cross";
-  show([{ tag: document.documentElement.lang, title: body.dataset.offline, text: "" }]);
+  show(said(body, "offline").map((one) => ({ tag: one.tag, title: one.text, text: "" })));
 }
 
 function again() { look().catch(fail).finally(() => setTimeout(again, STATE_MS)); }
@@ -118,9 +130,10 @@ let closing = 0;
 function retell() {
   const title = document.getElementById("pad-title");
   const [dots, words] = document.getElementById("typed").children;
-  title.textContent = ringing ? title.dataset.flat : number === null ? title.dataset.number : title.dataset.secret;
+  write(title.firstElementChild, said(title, ringing ? "flat" : number === null ? "number" : "secret"));
   dots.textContent = ringing ? digits : "•".repeat(digits.length);
-  words.textContent = digits ? document.getElementById("typed").dataset.words.replace("{count}", digits.length) : "";
+  const count = (one) => ({ tag: one.tag, text: one.text.replace("{count}", digits.length) });
+  write(words, digits ? said(document.getElementById("typed"), "words").map(count) : []);
   clearTimeout(closing);
   closing = setTimeout(closePad, spoken ? SLOW_PAD_MS : PAD_IDLE_MS);
 }
@@ -175,7 +188,13 @@ if (pad) {
 }
 
 // The pad without looking: a finger held anywhere for two seconds opens it; sliding speaks the key below, lifting types it.
-function sayPad(name) { utter([[document.getElementById("pad-title").dataset[name], document.documentElement.lang]]); }
+function sayPad(name) { utter(said(document.getElementById("pad-title"), name).map((one) => [one.text, one.tag])); }
+
+function sayKey(key) {
+  const tongues = said(document.getElementById("pad-title"), "number");
+  const words = [...key.querySelectorAll("[lang]")].map((one) => [one.textContent, one.lang]);
+  utter(words.length ? words : tongues.map((one) => [key.textContent, one.tag]));
+}
 
 function letFingersFeel() {
   let held = 0;
@@ -193,7 +212,7 @@ function letFingersFeel() {
     below?.classList.remove("under");
     found?.classList.add("under");
     below = found;
-    if (found) { utter([[found.textContent, document.documentElement.lang]]); }
+    if (found) { sayKey(found); }
   };
   const lift = () => {
     clearTimeout(held);
