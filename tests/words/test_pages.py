@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import ExitStack
 from html.parser import HTMLParser
@@ -162,7 +163,7 @@ def test_the_display_at_the_gate_speaks_chinese(office):
     browser = office.browser("127.0.0.1")
     page = browser.get("/screen?language=zh").text
     assert "刷脸自愿，也可刷卡、输密码或按门铃。" in page
-    assert "已输入 {count} 位" in page, "the page's script fills it"
+    assert json.dumps("已输入 {count} 位") in page, "the page's script fills it"
     assert not foreign_words(page)
     shown = browser.get("/screen/state?language=both").json()["lines"]
     assert [line["tag"] for line in shown] == ["en", "zh-CN"]
