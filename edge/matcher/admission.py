@@ -90,7 +90,7 @@ class Admission:
 
 def _as_float32(resident_id: str, embeddings: ArrayLike) -> Rows:
     if isinstance(embeddings, np.ndarray) and embeddings.dtype.char == "f":
-        return np.array(embeddings, order="C")
+        return np.array(embeddings, order="C")  # a copy: the caller may go on writing to theirs
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # infinities are named further down
             return np.array(embeddings, dtype=np.float32, order="C")
@@ -103,6 +103,7 @@ def _unit_rows(resident_id: str, rows: Rows) -> Rows:
 
     One by one in Python: there are a handful, and each numpy call costs as much as looking at ten.
     """
+    # float64: `UNIT_TOLERANCE` is finer than a sum of float32 squares.
     wide = rows.astype(np.float64)
     norms = np.sqrt(np.einsum("ij,ij->i", wide, wide)).tolist()
     for i, norm in enumerate(norms):

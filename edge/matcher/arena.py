@@ -66,6 +66,7 @@ def pages(size: int) -> NDArray[np.uint8]:
     codes scan up to a tenth faster than numpy's own (measured, AVX-512).
     """
     block = mmap.mmap(-1, max(size, 1))
+    # Each by itself: a kernel without large pages still has to keep this out of core dumps.
     for advice in (mmap.MADV_HUGEPAGE, mmap.MADV_DONTDUMP):
         with contextlib.suppress(OSError):  # a kernel without large pages
             block.madvise(advice)
@@ -115,6 +116,7 @@ class Arena:
     def fit(self) -> None:
         """Choose the scale for the rows in use and encode them all, a few thousand at a time."""
         rows = self.originals[: self.used]
+        # The largest component of all, so that no code is clipped and the residual is the rounding alone.
         peak = max(float(rows.max(initial=0.0)), -float(rows.min(initial=0.0)))
         self.scale = CODE_LIMIT / peak if peak else FIRST_SCALE
         for start in range(0, self.used, ENCODED_AT_ONCE):
@@ -122,6 +124,8 @@ class Arena:
 
     def append(self, resident_id: str, rows: Rows) -> int:
         """Write `rows` behind the last one and return their owner number. Room must be there."""
+        # Names and spans before `used`: the next snapshot, which is cut at `used`, finds the owner's entries
+        # there. Readers of older snapshots look at none of these rows.
         owner, start, stop = len(self.names), self.used, self.used + len(rows)
         self.originals[start:stop] = rows
         self.owner[start:stop] = owner
@@ -137,6 +141,7 @@ class Arena:
         else:
             codes, residual = quantise(self.originals[start:stop], self.scale)
             self.codes[start:stop] = codes
+        # It only grows: every row in use must lie within it, also the one that fitted the scale worst.
         self.residual = max(self.residual, residual)
 
     def erase(self, start: int, stop: int) -> None:
@@ -212,6 +217,7 @@ class Snapshot(NamedTuple):
 
     def only_live(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return those of `rows` that belong to a resident enrolled in this version."""
+        # As many templates as rows: nobody has died in this version, the ordinary case.
         return rows if self.templates == len(self.owner) else rows[self.live(rows)]
 
     def dead_rows(self) -> NDArray[np.bool_]:

@@ -78,6 +78,7 @@ class Calibration:
                 _refuse(f"{name} is {value}, it must be {least:g} to {most:g}")
         if (calibration.knee is None) != (calibration.scale_far is None):
             _refuse("knee and scale_far belong together, one of them is missing")
+        # Outwards in order, or `threshold` would take the wrong piece.
         if calibration.knee is not None and calibration.knee < calibration.above:
             _refuse(
                 f"knee is {calibration.knee}, it must not be below {calibration.above}, where the tail begins"
@@ -87,6 +88,7 @@ class Calibration:
     @property
     def measured_rate(self) -> float:
         """The least false-match rate that enough pairs of people stand behind; below is extrapolated."""
+        # Never above the tail's own beginning, where few pairs were measured.
         return min(self.fraction, PAIRS_TO_COUNT / self.pairs)
 
     @property
@@ -107,6 +109,8 @@ class Calibration:
         pieces = self._pieces()
         # The outermost piece that begins at no lower a rate; from there the tail falls exponentially.
         rate, similarity, scale = [piece for piece in pieces if piece[0] >= wanted or piece is pieces[0]][-1]
+        # At least 1: a rate above that of the tail's beginning asks for no less than `above`, since nothing
+        # is known of what lies below it.
         return similarity + scale * math.log(max(rate / wanted, 1.0))
 
     def false_match_rate(self, similarity: float) -> float:
@@ -135,6 +139,7 @@ class Calibration:
         Raises `ConfigError` when `fpir` is out of range.
         """
         _check_fpir(fpir)
+        # A small share of a low rate comes below what `threshold` takes: the least rate is strict enough.
         threshold = self.threshold(max(fpir * share, LEAST_FPIR), templates)
         return OperatingPoint(threshold, self.margin, fpir, residents, self._basis(fpir, templates, share))
 
@@ -214,6 +219,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 
 def _typed(name: str, value: Any) -> Any:
     kind = {"data": str, "people": int, "pairs": int, "comparisons": int}.get(name, float)
+    # 1 may stand for 1.0. True is no number, although it is an int to Python.
     accepted: tuple[type, ...] = (int, float) if kind is float else (kind,)
     if not isinstance(value, accepted) or isinstance(value, bool):
         _refuse(f"{name} is {value!r}, a {kind.__name__} is needed")

@@ -113,6 +113,7 @@ class Choice:
     @classmethod
     def unmeasured(cls) -> Choice:
         """Return the backend for a few hundred templates, where timing would cost more than it saves."""
+        # Compiled code is ahead at 300 rows already (docs/bench-matcher.md); numpy's product is always there.
         for name in ("compiled", "float32"):
             with contextlib.suppress(ImportError):
                 backend = BACKENDS[name]()
@@ -193,6 +194,7 @@ def _race(snapshot: Snapshot, backends: Sequence[Backend], batch: int) -> dict[B
     evict = np.empty(EVICT_BYTES, np.uint8)
     best = dict.fromkeys(backends, np.inf)
     for _ in range(REPEATS):
+        # In turns, so that a moment in which the machine was busy slows each of them alike.
         for backend in backends:
             evict.fill(1)
             start = time.perf_counter()
@@ -202,6 +204,7 @@ def _race(snapshot: Snapshot, backends: Sequence[Backend], batch: int) -> dict[B
 
 
 def _search(backend: Backend, snapshot: Snapshot, probes: NDArray[np.float32]) -> None:
+    # What is timed is the whole answer: a backend with a wide bound scans fast and ranks long.
     if backend.answers:
         backend.best_two_each(snapshot, probes)
     elif len(probes) == 1:

@@ -51,6 +51,7 @@ def best_two(similarities: Iterable[float], owners: Iterable[int], names: Sequen
     for owner, similarity in zip(owners, similarities, strict=True):
         if similarity > best.get(owner, -np.inf):
             best[owner] = similarity
+    # Negated, so that one ascending sort gives the highest similarity and, among equals, the smaller id.
     ranked = sorted([(-similarity, names[owner]) for owner, similarity in best.items()])
     (first, name), *others = ranked
     if not others:

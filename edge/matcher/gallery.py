@@ -75,6 +75,7 @@ class LiveGallery:
 
     def add(self, resident_id: str, embeddings: ArrayLike, model_id: str) -> None:
         """Enrol a new resident; like `replace`, but refuses an id that is enrolled already."""
+        # Checked before the lock: who is refused holds up no other writer.
         rows = self.admission.templates(resident_id, embeddings, model_id)
         with self._writing:
             if resident_id in self._owners:
@@ -128,6 +129,8 @@ class LiveGallery:
         self._become({resident_id: admit(resident_id, rows, model_id) for resident_id, rows in residents})
 
     def _become(self, admitted: dict[str, Rows]) -> None:
+        # Built before the lock: encoding a large gallery takes seconds, in which others may enrol. What they
+        # wrote is replaced with the rest, as if it had come a moment sooner.
         arena = Arena.holding(admitted, self.dim, spare=0)
         with self._writing:
             self._owners = {name: owner for owner, name in enumerate(arena.names)}
@@ -155,10 +158,13 @@ class LiveGallery:
         return admitted
 
     def _admit_resident(self, resident_id: str, group: list[Template]) -> Rows:
+        # The first one of another model, to be refused by its name; the gallery's own where all are of it.
         foreign = next((t.model_id for t in group if t.model_id != self.model_id), self.model_id)
         return self.admission.templates(resident_id, [t.embedding for t in group], foreign)
 
     def _put(self, resident_id: str, rows: Rows) -> None:
+        # Never in place: a reader may hold any row that was ever written. The rebuilt arena leaves the dead
+        # out.
         if not self._snapshot.arena.has_room(len(rows)):
             self._rebuild(len(rows))
         arena = self._snapshot.arena
@@ -196,6 +202,7 @@ class LiveGallery:
     def _rebuild(self, extra: int) -> None:
         """Move the living into a new arena with room for `extra` rows and a scale that fits them."""
         old = self._snapshot
+        # From the snapshot's rows, which are the originals: codes are made anew for the scale that now fits.
         living = {name: _rows_of(old, owner) for name, owner in self._owners.items()}
         arena = Arena.holding(living, self.dim, spare=extra)
         self._owners = {name: owner for owner, name in enumerate(arena.names)}

@@ -48,7 +48,10 @@ class Matcher:
         self.gallery = gallery
         self.use(choice or Choice.unmeasured())
         self.rescored = 0
-        """Rows compared in float64 so far; a few per probe, or the bound has become too wide."""
+        """Rows compared in float64 so far; a few per probe, or the bound has become too wide.
+
+        Added to by any thread without a lock: one that misses a few still shows a bound that grew.
+        """
         self._operating_point = operating_point
 
     @property
@@ -58,6 +61,7 @@ class Matcher:
 
     def operating_point(self, share: float = FIRST_LOOK_SHARE) -> OperatingPoint:
         """Return threshold and margin for the gallery as it is now, at this share of the error rate."""
+        # Read once: residents and templates of two versions would not belong together.
         snapshot = self.gallery.snapshot
         return self._operating_point(snapshot.residents, snapshot.templates, share)
 
@@ -90,6 +94,7 @@ class Matcher:
 
     def identify_batch(self, probes: NDArray[np.float32]) -> list[Match]:
         """Return one match per row of (Q, D) float32 `probes`, all from one gallery version."""
+        # One probe has a way with fewer calls, and a backend of its own (`Choice.table`).
         if len(probes) == 1 and probes.ndim == 2:
             return [self.identify(probes[0])]
         snapshot = self.gallery.snapshot
@@ -117,6 +122,7 @@ class Matcher:
         if backend.answers and (answered := backend.decide(snapshot, probe, threshold, margin)):
             self.rescored += answered[1]
             return answered[0]
+        # Compiled code checks both itself and answers nothing where they are wrong; here it is said why.
         self.gallery.admission.check_probe(probe)
         _check_point(threshold, margin)
         return self._decide(_scanner(backend), snapshot, probe, threshold, margin)
@@ -181,6 +187,7 @@ def _decide_together(
     searches: list[Search], scores: NDArray[Any], threshold: float, margin: float
 ) -> list[Finding]:
     """Decide for all probes after one flat compare: column by column would cost as much as the scan."""
+    # The lowest of all probes' cuts: a row too many for one of them is sorted out by `decide_among`.
     lowest = min(search.cut(threshold - margin, scores) for search in searches)
     hits = (scores >= lowest).nonzero()[0]
     rows, columns = np.divmod(hits, len(searches))

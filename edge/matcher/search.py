@@ -90,11 +90,12 @@ class Search:
         reached, other = self._exact(np.array((first, second))).tolist()
         # What the first reaches exactly is above all that the second's score can mean: the winner is certain.
         if reached - self.width > scores.item(second) / self.unit:
+            # Of several photos of the winner, another one than the best score may be the most alike.
             if stop - start > 1:
                 reached = self._best_of(start + (own >= self.cut(reached, own)).nonzero()[0], reached)
             return self._led_by(first, reached, scores, second, other)
         # The bounds overlap: every row that can still be first or second is compared.
-        scores[start:stop] = own
+        scores[start:stop] = own  # in play again
         rows = (scores >= self.cut(min(reached, other), scores)).nonzero()[0]
         return self._rank(self.snapshot.only_live(rows))
 
@@ -106,7 +107,7 @@ class Search:
         snapshot = self.snapshot
         names, owner = snapshot.arena.names, snapshot.owner
         rows = (scores >= self.cut(other, scores)).nonzero()[0]
-        if len(rows) == 1:
+        if len(rows) == 1:  # which is `second`
             return Match(names[owner.item(first)], reached, names[owner.item(second)], other)
         runner_up = self._rank(snapshot.only_live(rows))
         return Match(names[owner.item(first)], reached, runner_up.resident_id, runner_up.similarity)
@@ -124,6 +125,7 @@ class Search:
         self, rows: NDArray[np.intp], scores: NDArray[Any], threshold: float, margin: float
     ) -> Finding:
         """Return the decision when only `rows` can reach `threshold - margin`; `scores` are theirs."""
+        # First: the score of somebody who was removed must not raise the bound above the living.
         live = self.snapshot.live(rows)
         rows, scores = rows[live], scores[live]
         if not len(rows):
@@ -154,6 +156,7 @@ class Search:
         """Return the row with the highest score among the living, None when there is none."""
         top = int(scores.argmax())
         snapshot = self.snapshot
+        # Looked at only when the winner is dead: to strike out the dead for every probe would cost a pass.
         if snapshot.templates != len(snapshot.owner) and not snapshot.is_live(top):
             scores[snapshot.dead_rows()] = HIDDEN  # rare, since zeroed rows score 0
             top = int(scores.argmax())
@@ -195,7 +198,7 @@ def at_once(
     at_most = scores.item(top) / unit + width
     if at_most < threshold:
         return stranger(at_most)
-    at_least = at_most - 2 * width
+    at_least = at_most - 2 * width  # the same score, less the width instead of more
     if at_least < threshold:
         return None
     owner = snapshot.owner.item(top)

@@ -38,6 +38,11 @@ class AccessRefusal:
     rule: Message
 
 
+def refused(reason: Reason, rule: Message) -> Authorisation:
+    """Return a refusal that nothing follows from."""
+    return Authorisation(allowed=False, reason=reason, unlock_seconds=0.0, rule=rule)
+
+
 @dataclass(frozen=True, slots=True)
 class AccessRules:
     """An `Authoriser` by roster, access levels and calendar. Any thread; keeps no state.
@@ -56,12 +61,12 @@ class AccessRules:
         """Return whether the resident may pass at `at` (UTC) by `method` (see `Method`)."""
         resident = self.find(resident_id)
         if resident is None:
-            return self._refuse(_nobody(is_readable=self.is_readable()))
+            return _nobody(is_readable=self.is_readable())
         groups = self.groups_of(resident)
         refusal = self._refuse_person(resident, at) or _refuse_method(groups, method)
         answer = refusal or self._find_level(resident, groups, at, method)
         if isinstance(answer, AccessRefusal):
-            return self._refuse(answer)
+            return refused(answer.reason, answer.rule)
         extended = resident.extended_unlock or any(group.extended_unlock for group in groups)
         seconds = self.book.extended_unlock_seconds if extended else self.book.unlock_seconds
         rule = _level_rule(answer)
@@ -78,6 +83,7 @@ class AccessRules:
         The strictest of their open levels counts, whatever else they hold. While the time is not known
         every schedule is taken for open, and a person who is not known is asked.
         """
+        # Asked for each face on each frame, and most sites have no strict level at all.
         if not self.book.is_ever_strict:
             return False
         resident = None if resident_id is None else self.find(resident_id)
@@ -99,10 +105,8 @@ class AccessRules:
         """Return those of them that are open at `at` (UTC)."""
         return tuple(level for level in self.levels_here(resident, method) if self._is_open(level, at))
 
-    def _refuse(self, refusal: AccessRefusal) -> Authorisation:
-        return Authorisation(allowed=False, reason=refusal.reason, unlock_seconds=0.0, rule=refusal.rule)
-
     def _refuse_person(self, resident: Resident, at: datetime) -> AccessRefusal | None:
+        # Switched off wins over everything else that could be said of them.
         why = self.book.disabled.get(resident.id)
         if why is not None:
             return AccessRefusal(
@@ -146,6 +150,8 @@ class AccessRules:
         for level in levels:
             if self._is_open(level, at):
                 return level
+        # Nobody is told to come at another hour who may be within their hours now: then the clock is the
+        # reason.
         moments = self.trust.moments(at)
         may_be_open = any(self.book.calendar.is_open(level.schedule, m) for level in levels for m in moments)
         if not moments or may_be_open:
@@ -163,17 +169,18 @@ class AccessRules:
 
     def _is_open(self, level: Level, at: datetime) -> bool:
         """Return whether the level is open at every time that it may be."""
+        # Without a clock, too: this is what lets residents home whose board has lost the time.
         if level.schedule.is_always:
             return True
         moments = self.trust.moments(at)
         return bool(moments) and all(self.book.calendar.is_open(level.schedule, one) for one in moments)
 
 
-def _nobody(*, is_readable: bool) -> AccessRefusal:
-    """Return why somebody whom the roster does not have is refused."""
+def _nobody(*, is_readable: bool) -> Authorisation:
+    """Return the refusal of somebody whom the roster does not have."""
     if not is_readable:
-        return AccessRefusal(Reason.AUTHENTICATION_UNAVAILABLE, Message("rule.residents_unreadable"))
-    return AccessRefusal(Reason.NO_ACCESS_RIGHTS, Message("rule.not_on_roster"))
+        return refused(Reason.AUTHENTICATION_UNAVAILABLE, Message("rule.residents_unreadable"))
+    return refused(Reason.NO_ACCESS_RIGHTS, Message("rule.not_on_roster"))
 
 
 def _refuse_method(groups: tuple[RightsGroup, ...], method: str) -> AccessRefusal | None:

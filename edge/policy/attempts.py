@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from edge.domain import Authorisation, Reason
+from edge.domain import Reason
 from edge.events import Kind
+from edge.policy.access import refused
 from edge.policy.ceiling import DAY_SECONDS, FEW, MOST_OF_ONE, MOST_OF_READER, Ceilings
 from edge.policy.lockout import FAILURES, Lockout, LockoutRule
 from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from edge.domain import Authorisation
 
 READERS = ("face", "pin", "card", "pass")
 GUESSED = frozenset({"pin", "card"})
@@ -65,9 +68,11 @@ class Attempts:
     ) -> None:
         self._readers = Lockout(replace(rule, switch_off=False))
         self._people = Lockout(rule)
+        # Without a pause: whoever holds pictures up before the camera would keep every resident waiting.
         watched = replace(rule, pause_seconds=0.0)
         self._camera = Lockout(replace(watched, switch_off=False))
         self._faces = Lockout(watched)
+        # Never switched off: it is about what others typed beside this person's face.
         slow = replace(rule, pause_seconds=BESIDE_PAUSE_SECONDS, forget_seconds=DAY_SECONDS)
         self._beside = Lockout(replace(slow, switch_off=False))
         self._ceilings = Ceilings()
@@ -83,6 +88,7 @@ class Attempts:
         A number with hardly any wrong tries is not refused for wrong tries at other numbers.
         """
         now, proven = self._mono(), claim if is_proven else None
+        # The day's ceiling before any pause: waiting does not help there, a second factor does.
         more = self._needs_more(reader, claim, now)
         if more is not None:
             return more
@@ -103,14 +109,12 @@ class Attempts:
         for subject, most in _with_ceilings(reader, claim):
             if self._ceilings.count_of(subject, now) >= most and not is_fresh:
                 rule = message("rule.tries_in_a_day", subject=subject)
-                return Authorisation(
-                    allowed=False, reason=Reason.SECOND_FACTOR_REQUIRED, unlock_seconds=0.0, rule=rule
-                )
+                return refused(Reason.SECOND_FACTOR_REQUIRED, rule)
         return None
 
     def _is_fresh(self, reader: str, claim: str | None, now: float) -> bool:
         """Return whether hardly anybody tried this number lately, so that it is always looked at."""
-        if reader not in GUESSED or claim is None:
+        if reader not in GUESSED or claim is None:  # a face and a signed pass are no guess
             return False
         return self._ceilings.count_of(f"{reader} {claim}", now) < FEW
 
@@ -127,6 +131,7 @@ class Attempts:
         if reason not in (ATTACKS if reader == CAMERA else FAILURES):
             return False
         now = self._mono()
+        # Each is counted; an alarm at one must not keep the other from being counted.
         due = [subject for lockout, subject in self._subjects(reader, claim) if lockout.fail(subject, now)]
         for subject in due:
             self._on_alarm(Kind.ACCESS_ATTEMPTS, {"subject": subject, "reason": str(reason)})
@@ -141,6 +146,7 @@ class Attempts:
         now = self._mono()
         for one in tries:
             for subject, most in _with_ceilings(one.reader, one.claim):
+                # Its answer is not asked for: the alarm was raised when it happened.
                 self._ceilings.count(subject, most, now - one.age_seconds)
 
     def may_try_beside(self, resident_id: str) -> bool:
@@ -179,4 +185,4 @@ def _refusal(reason: Reason, subject: str, seconds_left: float) -> Authorisation
     rule = message("rule.failures", subject=subject)
     if seconds_left:
         rule = message("rule.failures_pause", subject=subject, seconds=f"{seconds_left:.0f}")
-    return Authorisation(allowed=False, reason=reason, unlock_seconds=0.0, rule=rule)
+    return refused(reason, rule)

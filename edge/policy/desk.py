@@ -10,9 +10,10 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from edge.domain import Authorisation, EventDraft, Reason
+from edge.domain import EventDraft, Reason
 from edge.entry_facts import EntryFacts
 from edge.events import Kind
+from edge.policy.access import refused
 from edge.policy.entries import Entry
 from edge.policy.methods import Method
 from edge.policy.passes import PREFIX, read_pass
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from edge.domain import Authorisation
     from edge.policy.door import DoorPolicy, Passage
     from edge.policy.pass_gate import PassGate
     from edge.policy.passes import Pass
@@ -107,7 +109,7 @@ class CredentialDesk:
                 del self._seen[who]
             self._carded = {who: until for who, until in self._carded.items() if now < until}
         rule = message("rule.no_pin", seconds=f"{FACTOR_SECONDS:g}")
-        rights = _refused(Reason.AUTHENTICATION_FACTOR_TIMEOUT, rule)
+        rights = refused(Reason.AUTHENTICATION_FACTOR_TIMEOUT, rule)
         return [self._answer(rights, Method.FACE_PIN, who) for who in over]
 
     def type_pin(self, number: str, pin: str) -> CredentialAnswer:
@@ -115,9 +117,10 @@ class CredentialDesk:
 
         One at a time: what is looked at was counted before, however many type at once.
         """
+        # One register for the whole try, and no PIN called wrong, or counted, that could not be looked up.
         register = self._register()
         if not register.is_known:
-            return self._answer(_UNKNOWN, Method.PIN, None)
+            return self._answer(_UNREADABLE, Method.PIN, None)
         # One PIN at a time: ten keypads at once would otherwise try ten before the first failure counts.
         with self._typing:
             return self._type_pin(register.pins, number, pin)
@@ -140,7 +143,7 @@ class CredentialDesk:
             attempts.note_beside(shown)
             # During a pause a right PIN of another person is refused like a wrong one: the answer must not
             # tell.
-            rights = refusal or _refused(Reason.INCORRECT_AUTHENTICATION_FACTOR, Message("rule.wrong_pin"))
+            rights = refusal or refused(Reason.INCORRECT_AUTHENTICATION_FACTOR, Message("rule.wrong_pin"))
             return self._answer(rights, Method.PIN, None, **known)
         attempts.forgive(Method.PIN, number)
         return self._admit_pin(match, known)
@@ -149,7 +152,7 @@ class CredentialDesk:
         """Return the answer to a card. A card's number is no secret: it can be copied."""
         register = self._register()
         if not register.is_known:
-            return self._answer(_UNKNOWN, Method.CARD, None)
+            return self._answer(_UNREADABLE, Method.CARD, None)
         attempts, resident_id = self._policy.attempts, register.cards.get(card_id)
         seen = self._waiting(self._seen)
         besides = resident_id in seen and attempts.may_try_beside(resident_id or "")
@@ -167,7 +170,7 @@ class CredentialDesk:
             if self._is_another_card(card_id) and not self._take_new_card():
                 attempts.note(Reason.UNKNOWN_CREDENTIAL, Method.CARD)
             # Only a stranger's card is named: that of a resident is theirs, and the journal is plain text.
-            rights = _refused(Reason.UNKNOWN_CREDENTIAL, Message("rule.unknown_card"))
+            rights = refused(Reason.UNKNOWN_CREDENTIAL, Message("rule.unknown_card"))
             return self._answer(rights, Method.CARD, None, card=card_id)
         rights = self._policy.authorise(resident_id, self._clock.now(), Method.CARD)
         if rights.allowed:
@@ -218,6 +221,7 @@ class CredentialDesk:
         if self._showings.is_still_shown(mark, now):
             return None
         pause = self._policy.attempts.refuse(Method.PASS)
+        # Held up patiently it is answered once more when the pause is over: the visitor need not know of it.
         if pause is not None:
             left = self._policy.attempts.seconds_left(Method.PASS, mark.hex())
             self._showings.look_again(mark, now + left)
@@ -225,15 +229,16 @@ class CredentialDesk:
         if shown is None:
             self._policy.attempts.note(Reason.UNKNOWN_CREDENTIAL, Method.PASS)
             return self._answer(
-                _refused(Reason.UNKNOWN_CREDENTIAL, Message("rule.pass_unsigned")), Method.PASS, None
+                refused(Reason.UNKNOWN_CREDENTIAL, Message("rule.pass_unsigned")), Method.PASS, None
             )
         return self._admit_pass(shown, mark, is_ended=shown.host_id in register.owed)
 
     def _admit_pass(self, shown: Pass, mark: bytes, *, is_ended: bool) -> CredentialAnswer:
         at, who = self._clock.now(), f"pass {shown.id.hex()}"
+        # All that may refuse it before the gate, which takes one of its uses.
         refusal = self._policy.refuse_by_mode(at) or self._policy.refuse_passed_back(who, Method.PASS)
         if is_ended and refusal is None:
-            refusal = _refused(
+            refusal = refused(
                 Reason.CREDENTIAL_ENDED, message("rule.pass", pass_id=shown.id.hex(), host=shown.host_id)
             )
         rights = refusal or self._gate.authorise(shown, at)
@@ -264,6 +269,7 @@ class CredentialDesk:
         method = Method.FACE_PIN if self._take_awaited(match.resident_id) else Method.PIN
         rights = self._policy.authorise(match.resident_id, self._clock.now(), method)
         answer = self._answer(rights, method, match.resident_id, **known)
+        # The answer is the same to the letter, with or without duress; only a second, silent entry differs.
         if not match.is_duress:
             return answer
         data = {"method": str(method), "opened": rights.allowed}
@@ -290,13 +296,4 @@ class CredentialDesk:
         return EventDraft.now(self._clock, kind, data, resident_id=resident_id, reason=reason)
 
 
-_UNKNOWN = Authorisation(
-    allowed=False,
-    reason=Reason.AUTHENTICATION_UNAVAILABLE,
-    unlock_seconds=0.0,
-    rule=Message("rule.credentials_unreadable"),
-)
-
-
-def _refused(reason: Reason, rule: Message) -> Authorisation:
-    return Authorisation(allowed=False, reason=reason, unlock_seconds=0.0, rule=rule)
+_UNREADABLE = refused(Reason.AUTHENTICATION_UNAVAILABLE, Message("rule.credentials_unreadable"))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.domain import Authorisation, Reason
 from edge.events import Kind
+from edge.policy.access import refused
 from edge.policy.attempts import CAMERA, Attempts, reader_of
 from edge.policy.entries import Entry, ExpectedEntries
 from edge.policy.modes import DoorModes, Mode
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from edge.policy.access import AccessRules
-
-
-def refused(reason: Reason, rule: Message) -> Authorisation:
-    """Return a refusal."""
-    return Authorisation(allowed=False, reason=reason, unlock_seconds=0.0, rule=rule)
 
 
 @dataclass(slots=True)
@@ -106,6 +102,7 @@ class DoorPolicy:
 
     def note_granted(self, entry: Entry, unlock_seconds: float) -> None:
         """Take note of who was let in: they come in when they open the door, or without a contact at once."""
+        # While the door stands open the contact tells of no entry: whoever is let in now just walks in.
         if self.has_contact and not self.is_open:
             self.expected.add(entry, unlock_seconds)
         else:
@@ -153,6 +150,7 @@ class DoorPolicy:
 
     def note_contact(self, works: bool) -> None:  # noqa: FBT001 - a level
         """Take note that the door contact broke or works again; who was let in is taken to have come in."""
+        # Its last word cannot be waited for; to forget them would let a card be handed back over the fence.
         if not works:
             self.note_opened()
         # Whether it is open is not known until the contact says so.
@@ -166,12 +164,14 @@ class DoorPolicy:
         answer = self.rules.authorise(resident_id, at, method)
         if not answer.allowed:
             return answer
+        # After the rules: a lock-down does not hide that somebody has no rights anyway.
         if self.modes.mode(at) is Mode.LOCKED_DOWN and not self._passes_lockdown(resident_id, at, method):
             return refused(Reason.THREAT_LEVEL, _mode_rule(Mode.LOCKED_DOWN))
         return self._ask_passback(resident_id, method, answer)
 
     def _ended(self, resident_id: str, at: datetime, method: str) -> Reason | None:
         """Return why somebody who might pass at `at` (UTC) may not any more, None while they may."""
+        # Only what staff can change while the entry is being stored: the mode, the roster and the rights.
         mode = self.modes.mode(at)
         if mode is Mode.EVACUATION:
             return None
@@ -224,6 +224,7 @@ class Passage:
 
     def not_opened(self) -> None:
         """Take back what was noted, if anything was."""
+        # Also called where nothing was opened: an earlier entry of the same person must then stay.
         if self._is_noted:
             self._is_noted = False
             self._policy.take_back(self._entry)

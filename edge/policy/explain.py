@@ -79,6 +79,7 @@ class _Teller:
     def sentence(self) -> str:
         """Return the first of the sentences for this entry whose gaps can all be filled."""
         values = self._values()
+        # An entry of an older version lacks what today's sentence needs; a plainer one still fits.
         for name in self._candidates():
             if has(name) and gaps(name) <= values.keys():
                 return say(name, self._language, **values)

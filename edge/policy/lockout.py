@@ -103,7 +103,7 @@ class Lockout:
         """
         with self._lock:
             tally = self._touch(subject)
-            tally.total += 1
+            tally.total += 1  # also during a pause: for the alarm
             if now >= tally.paused_until:  # a try during a pause cannot succeed, so it does not prolong it
                 self._count(tally, now)
             # Again at each further full count, so that an attack that goes on is not forgotten.
@@ -126,9 +126,11 @@ class Lockout:
     def _refuse_in_pause(self, tally: _Tally, now: float, proven: str | None) -> Reason | None:
         if now >= tally.paused_until:
             return None
+        # A mere claim is promised nothing: anybody can type a number or hold a copied card to the reader.
         if proven is None:
             return Reason.LOCKOUT_MAX_ATTEMPTS
         served_at = tally.promised.get(proven)
+        # Not for ever: a promise that nobody came back for must not let them through a pause weeks later.
         if served_at is not None and served_at <= now <= served_at + self._rule.forget_seconds:
             return None
         # Promised once: the next pause, which other people's tries begin, does not put it off again.

@@ -123,6 +123,7 @@ class DoorModes:
         """Take note that somebody who may be the first person came in at `at` (UTC)."""
         opening = self._opening(at)
         with self._lock:
+            # The first one's time stays while others follow: only their own failed entry takes it back.
             if opening != self._opened_by_first:
                 self._opened_by_first, self._first_at = opening, at
 

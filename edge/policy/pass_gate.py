@@ -63,6 +63,7 @@ class PassGate:
             return _answer(refusal, message("rule.pass", **its))
         try:
             use = self.ledger.take(shown.id, shown.max_uses, shown.valid_from, shown.valid_until, at)
+            # Only asked where no use was given: a second look at the card for the few that are refused.
             is_ended = use is None and self.ledger.is_ended(shown.id, shown.valid_from)
         except StoreError as error:
             return _answer(
@@ -87,6 +88,7 @@ class PassGate:
             logger.error("a use of pass %s that opened nothing stays counted: %s", shown.id.hex(), error)  # noqa: TRY400
 
     def _refuse_by_time(self, shown: Pass, at: datetime) -> Reason | None:
+        # As in `AccessRules`: expired only where it is so at each time that it may be, valid only likewise.
         floor, moments = self.rules.trust.floor, self.rules.trust.moments(at)
         if shown.valid_until <= max(min(moments, default=floor), floor):
             return Reason.CREDENTIAL_EXPIRED

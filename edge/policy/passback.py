@@ -63,6 +63,7 @@ class Passback:
 
     def note_entry(self, who: str) -> None:
         """Remember that `who` came in now, by whatever method."""
+        # Whatever the method: a card after a face is passed back too.
         with self._lock:
             self._entries[who] = self._mono()
             self._entries.move_to_end(who)

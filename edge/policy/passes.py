@@ -128,6 +128,7 @@ def read_pass(text: str, public_keys: Iterable[bytes]) -> Pass | None:
     body, signature = token[: BODY.size], token[BODY.size :]
     if not any(_is_signed(body, signature, key) for key in public_keys):
         return None
+    # Asked again although `issue` refuses it: another program with the site's key may have signed this one.
     shown = _decode(body)
     return None if shown is None or shown.valid_until - shown.valid_from > LONGEST else shown
 
@@ -217,6 +218,7 @@ def _require(holds: bool, complaint: str) -> None:  # noqa: FBT001
 
 def _decode(body: bytes) -> Pass | None:
     version, kind, pass_id, begin, end, max_uses, doors, host = BODY.unpack(body)
+    # Signed, but of a later version: what its other fields mean is not known here.
     if version not in (VERSION, SITE_VERSION) or kind > max(PassKind):
         return None
     marks = (doors[n : n + DOOR_BYTES] for n in range(0, len(doors), DOOR_BYTES))

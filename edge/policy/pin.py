@@ -134,6 +134,8 @@ class PinBook:
         if len(under) >= MAX_PER_NUMBER:
             raise EnrolmentRefused(message("error.pin_full", number=number, count=len(under)))
         digest = self._digest(number, pin)
+        # Under one number a PIN means one person, and one of its two kinds: else duress would open without
+        # alarm.
         if book._match(number, digest) is not None:
             raise EnrolmentRefused(message("error.pin_taken", number=number))
         return PinBook(self._key, [*kept, PinEntry(number, resident_id, digest, is_duress)])

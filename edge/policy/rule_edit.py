@@ -160,6 +160,7 @@ def _set(table: Table, wanted: Mapping[str, object], *, is_all: bool = True) -> 
     """Bring a table to these values, touching no line that is right already."""
     for key in [key for key in table if is_all and key not in wanted]:
         del table[key]
+    # What is right already is not assigned again: tomlkit would drop its comment and its way of writing.
     for key, value in wanted.items():
         if key not in table or table[key] != value:
             table[key] = value

@@ -113,6 +113,7 @@ def parse_rules(
     that nobody can have; a door that starts goes on with such a file of an earlier version, in which the
     former meant `always`, and `forgiven` hears of each.
     """
+    # Types and ranges first, all at once; what goes across tables needs whole tables to look at (`_Builder`).
     try:
         rules = _Rules.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
@@ -245,7 +246,7 @@ class _Builder:
                 f"time_zone: {self._zone_name!r} is unknown here; use a name like Asia/Shanghai "
                 "(the package tzdata holds them)"
             )
-            return ZoneInfo("UTC")
+            return ZoneInfo("UTC")  # to go on and find the other mistakes; nothing is built from it
 
     def _public_days(self) -> PublicDays:
         wanted = self._rules.holidays
@@ -283,7 +284,7 @@ class _Builder:
         if name not in self._schedules:
             hint = did_you_mean(name, self._schedules)
             self._mistakes.append(f"{place}: there is no schedule {name!r}{hint}")
-        return self._schedules.get(name, NEVER)
+        return self._schedules.get(name, NEVER)  # of a mistake; nothing is built from it either
 
     def _usual(self, name: str, door: _Door) -> UsualMode:
         if door.mode in (Mode.LOCKED_DOWN, Mode.EVACUATION):

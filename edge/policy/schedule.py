@@ -85,6 +85,7 @@ class Schedule:
     @property
     def is_always(self) -> bool:
         """True when no clock is needed to know that it is open."""
+        # Also the kinds it names beside the week: open day and night, but shut on holidays, needs a calendar.
         kinds = {*WEEKDAYS, *self.days}
         return all(WHOLE_DAY in self.days.get(kind, ()) for kind in kinds)
 
@@ -128,6 +129,7 @@ class Calendar:
     def spans_on(self, schedule: Schedule, day: date) -> tuple[Span, ...]:
         """Return the spans of `schedule` that begin on the local date `day`."""
         weekday = WEEKDAYS[day.weekday()]
+        # The site's own word first, then the country's: a public holiday, a weekend on which people work.
         kind = self.special.get(day) or (HOLIDAY if self.is_holiday(day) else self.made_up_as(day) or weekday)
         if kind not in WEEKDAYS and kind not in schedule.days:
             kind = weekday

@@ -112,6 +112,7 @@ def simulate(
         replayed += 1
         trust: Trust = _Doubt() if strict_clock and event.clock != "synced" else Believe()
         answer = _ask(event, AccessRules(book, event.door_id, find, trust))
+        # Also where only the reason changes: it is what the person is told.
         if answer.reason != event.reason:
             changes.append(DecisionChange(event, answer))
     return Simulation(openings, refusals, replayed, tuple(changes))

@@ -68,6 +68,7 @@ def encode(probes: Rows, scale: float) -> CodedProbes:
 
 def encode_one(row: NDArray[np.int8], probe: NDArray[np.float32], scale: float) -> tuple[float, float]:
     """Write the codes of one probe into `row`, return their scale and the residual norm |eq|."""
+    # The gallery's scale first: most probes fit it, which saves looking for their largest component.
     residual = _write_codes(row, probe, scale)
     if residual <= WIDEST_RESIDUAL:
         return scale, residual

@@ -88,6 +88,7 @@ def _version(snapshot: Snapshot) -> tuple[int, int, float]:
 
 def _rows(snapshot: Snapshot) -> _scan.Rows:
     """Return the snapshot's arena as the compiled code sees it; kept with the arena, so made once."""
+    # Two threads may each make one at first; the one that is kept last serves, and both see the same arrays.
     arena = snapshot.arena
     kept: _scan.Rows | None = arena.compiled
     if kept is None:

@@ -62,7 +62,7 @@ class Fold:
         """Return the scores of (Q, D) float32 `probes`. Any thread."""
         coded = encode(probes, snapshot.arena.scale)
         count = len(probes)
-        fold = max(1, self._columns // count)
+        fold = max(1, self._columns // count)  # so many probes fill the tile by themselves: nothing to fold
         codes = snapshot.folded(fold)
         scratch = self._reused(len(codes), fold, coded.codes.shape)
         scratch.blocks[:] = coded.codes
@@ -73,8 +73,10 @@ class Fold:
     def score(self, snapshot: Snapshot, probe: NDArray[np.float32]) -> Scores:
         """Return the scores of one (D,) float32 probe. Any thread."""
         kept: Single | None = getattr(self._scratch, "single", None)
+        # By rows and block: a new version with as many rows in the same arena has the same codes to scan.
         if kept is None or kept.rows != len(snapshot.owner) or kept.arena_codes is not snapshot.arena.codes:
             kept = self._scratch.single = _single(snapshot, self._columns)
+        # The arena's scale is asked for each time: what is kept here belongs to the block, not to a version.
         own = snapshot.arena.scale
         scale, residual = encode_one(kept.first, probe, own)
         kept.others[:] = kept.first
@@ -109,7 +111,7 @@ class TouchedFold(Fold):
         step = max(1, TOUCHED_BYTES // codes.shape[1])
         for start in range(0, len(codes), step):
             stop = min(start + step, len(codes))
-            codes[start:stop].max()
+            codes[start:stop].max()  # for its reading alone; the result is not wanted
             numkong.dots_packed(codes, packed, out=out, start_row=start, end_row=stop)
 
 
