@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -15,11 +15,17 @@ from facegate_hub.header import set_header_right
 from facegate_hub.postgres import make_patient
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from sqlalchemy.dialects import postgresql
     from sqlalchemy.engine import Connection, Engine
 
+V = TypeVar("V")
+
 FILE = "facegate file"
 """What a connection remembers: which file it was made to."""
+AT_ONCE = 500
+"""Values in one statement."""
 BUSY_MS = 30_000
 """How long SQLite waits for another process's commit: a disk that hangs longer is an error."""
 
@@ -74,6 +80,17 @@ def insert_missing(
         return set()
     statement = insert_into(connection, table).on_conflict_do_nothing().returning(*table.primary_key)
     return {tuple(row) for row in connection.execute(statement, rows)}
+
+
+def in_parts(values: Iterable[V]) -> Iterator[list[V]]:
+    """Yield values for one statement after another, each once.
+
+    A statement takes a limited number of them (SQLite 32,766 by default, PostgreSQL 65,535). A door can send
+    more; a statement that fails for it would be tried again for ever, as if the database were away.
+    """
+    left = list(dict.fromkeys(values))
+    for start in range(0, len(left), AT_ONCE):
+        yield left[start : start + AT_ONCE]
 
 
 def put(connection: Connection, table: sa.Table, row: dict[str, Any]) -> None:

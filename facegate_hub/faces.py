@@ -18,7 +18,7 @@ from edge.wire.commands import CommandType
 from edge.wire.faces.certificate import SignedCertificate
 from edge.wire.faces.door_list import ENROLS
 from edge.wire.records import MOST_FACES
-from facegate_hub.database import insert_missing, put_all, reading
+from facegate_hub.database import in_parts, insert_missing, put_all, reading
 from facegate_hub.tables import FACE_PLACES, REQUESTS, ROSTER, SHARED_FACES
 
 if TYPE_CHECKING:
@@ -252,8 +252,8 @@ def _listed(connection: Connection, person: str) -> list[str]:
 
 def _places(connection: Connection, consents: Sequence[str]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
-    for start in range(0, len(consents), AT_ONCE):
-        query = sa.select(FACE_PLACES).where(FACE_PLACES.c.consent.in_(consents[start : start + AT_ONCE]))
+    for some in in_parts(consents):
+        query = sa.select(FACE_PLACES).where(FACE_PLACES.c.consent.in_(some))
         for row in connection.execute(query):
             found.setdefault(row.consent, {})[row.door] = row.state
     return found

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from edge.errors import SyncError
 from edge.words import message
-from facegate_hub.database import reading
+from facegate_hub.database import in_parts, reading
 from facegate_hub.faces import SharedFaces
 from facegate_hub.reading import EventFilter, history, page
 from facegate_hub.tables import ALARMS, EVENTS, ROSTER
@@ -130,8 +130,8 @@ class RosterPeople:
         """Return those of these people who are in the roster, by id."""
         found: dict[str, RosterPerson] = {}
         with reading(self._engine) as connection:
-            for begin in range(0, len(ids), AT_ONCE):
-                query = sa.select(ROSTER).where(ROSTER.c.id.in_(ids[begin : begin + AT_ONCE]))
+            for part in in_parts(ids):
+                query = sa.select(ROSTER).where(ROSTER.c.id.in_(part))
                 found |= {row.id: _person(row) for row in connection.execute(query)}
         return found
 

@@ -19,7 +19,7 @@ from edge.wire.faces.door_list import DoorList, DoorListAuthority
 from edge.wire.faces.letters import Letter, LetterKind, open_letter, parse_taken
 from edge.wire.names import ROOT, device_of
 from facegate_hub.clerk import HubClerk
-from facegate_hub.database import reading
+from facegate_hub.database import in_parts, reading
 from facegate_hub.devices import known_doors, note, problem
 from facegate_hub.faces import SharedFaces
 from facegate_hub.letter_budget import LetterBudget
@@ -201,8 +201,9 @@ class PostOffice(HubClerk):
         good: list[tuple[Letter, bytes]] = []
         with self._engine.begin() as connection:
             for device, numbers in gone.items():
-                taken = sa.delete(LETTERS).where(LETTERS.c.device == device, LETTERS.c.number.in_(numbers))
-                connection.execute(taken)
+                for some in in_parts(numbers):
+                    theirs = (LETTERS.c.device == device, LETTERS.c.number.in_(some))
+                    connection.execute(sa.delete(LETTERS).where(*theirs))
             for letter, payload in letters:
                 try:
                     self._note(connection, letter)

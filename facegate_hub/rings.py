@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 import time
+from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ from facegate_hub.community.rings import (
     rang_lately,
 )
 from facegate_hub.community.schema import FLATS, PEOPLE, RINGS, TIES
-from facegate_hub.database import insert_missing, reading
+from facegate_hub.database import in_parts, insert_missing, reading
 from facegate_hub.heard_rings import TOLD
 from facegate_hub.looking import LookingThread
 from facegate_hub.requests import OPEN, PENDING, outcome, rows_of, withdraw
@@ -41,9 +42,9 @@ from facegate_hub.signer.rights import NotPermitted
 from facegate_hub.tables import EVENTS, REQUESTS, RINGS_HEARD, ROSTER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from sqlalchemy.engine import Engine
+    from sqlalchemy.engine import Connection, Engine
 
     from facegate_hub.community.book import Book
     from facegate_hub.community.terms import Terms
@@ -102,9 +103,16 @@ class RingBridge(LookingThread):
         query = sa.select(EVENTS).where(EVENTS.c.kind == str(Kind.DOOR_BELL), EVENTS.c.proven == 1, *fresh)
         with reading(self._engine) as connection:
             heard = {_ring_id(row): row for row in connection.execute(query.order_by(EVENTS.c.stored_at))}
-            known = sa.select(RINGS_HEARD.c.id).where(RINGS_HEARD.c.id.in_(list(heard)))
-            there = set(connection.execute(known).scalars())
-        if rows := [self._row(ring, row) for ring, row in heard.items() if ring not in there]:
+            there = _known(connection, RINGS_HEARD, heard)
+        # Of a door that rings without end, those that cannot be among its first are not even looked at: each
+        # look for a flat reads all flats.
+        rows, of_door = list[dict[str, Any]](), Counter[str]()
+        for ring, row in heard.items():
+            if ring not in there:
+                of_door[row.device] += 1
+                if of_door[row.device] <= MOST_A_MINUTE:
+                    rows.append(self._row(ring, row))
+        if rows:
             self._keep(rows)
 
     def _show(self) -> None:
@@ -116,8 +124,7 @@ class RingBridge(LookingThread):
             return
         # The book's own table says what was shown already; residents' pages read it, and never the hub's.
         with self._book.looking() as connection:
-            there = connection.execute(sa.select(RINGS.c.id).where(RINGS.c.id.in_(list(heard)))).scalars()
-            new = [heard[one] for one in heard.keys() - set(there)]
+            new = [heard[one] for one in heard.keys() - _known(connection, RINGS, heard)]
         if new:
             state = RingState.RINGING.value
             rows = [
@@ -323,6 +330,14 @@ class RingBridge(LookingThread):
             with engine.begin() as connection:
                 old = table.c.rang_at < self._now() - KEEP_SECONDS
                 connection.execute(sa.delete(table).where(old))
+
+
+def _known(connection: Connection, table: sa.Table, rings: Iterable[str]) -> set[str]:
+    """Return which of these rings a table has."""
+    found: set[str] = set()
+    for some in in_parts(rings):
+        found.update(connection.execute(sa.select(table.c.id).where(table.c.id.in_(some))).scalars())
+    return found
 
 
 def _ring_id(row: Any) -> str:

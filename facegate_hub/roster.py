@@ -31,7 +31,7 @@ from edge.wire.roster import (
     is_too_big,
 )
 from edge.words import message
-from facegate_hub.database import one_at_a_time, put_all, reading
+from facegate_hub.database import in_parts, one_at_a_time, put_all, reading
 from facegate_hub.signer.asking import FacesListed
 from facegate_hub.tables import EPOCHS, GIVEN_WAYS, ROSTER, ROSTER_LOG, WAY_ASKED, WAY_ENDED, WAY_WAITING
 
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     Messages = list[tuple[str, bytes, bool]]
     """(what follows the device in the topic, payload, retained)."""
 
-AT_ONCE = 500
-"""People looked up in one statement."""
 LONGEST_DELTA = 1000
 """Revisions in one message; who is further behind gets a snapshot."""
 
@@ -335,16 +333,16 @@ def _sha256(text: str) -> str:
 def _texts(connection: Connection, ids: list[str]) -> dict[str, str]:
     """Return the records of these people, by id."""
     found: dict[str, str] = {}
-    for start in range(0, len(ids), AT_ONCE):
-        query = sa.select(ROSTER.c.id, ROSTER.c.text).where(ROSTER.c.id.in_(ids[start : start + AT_ONCE]))
+    for some in in_parts(ids):
+        query = sa.select(ROSTER.c.id, ROSTER.c.text).where(ROSTER.c.id.in_(some))
         found |= {row.id: row.text for row in connection.execute(query)}
     return found
 
 
 def _end_waiting(connection: Connection, people: list[str]) -> None:
     """End the PINs and cards that wait for people who go: who gets their number gets nothing of theirs."""
-    for start in range(0, len(people), AT_ONCE):
-        theirs = GIVEN_WAYS.c.person.in_(people[start : start + AT_ONCE])
+    for some in in_parts(people):
+        theirs = GIVEN_WAYS.c.person.in_(some)
         waits = (theirs, GIVEN_WAYS.c.status.in_([WAY_ASKED, WAY_WAITING]))
         connection.execute(sa.update(GIVEN_WAYS).where(*waits).values(status=WAY_ENDED, sealed=None))
 

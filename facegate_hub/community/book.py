@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from edge.errors import StoreError
 from edge.store.payload import canonical
 from facegate_hub.community.schema import CONTENTS, LEDGER
-from facegate_hub.database import one_at_a_time, put, reading
+from facegate_hub.database import in_parts, one_at_a_time, put, reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from edge.store.sealer import Sealer
 
 GENESIS = "0" * 64
-AT_ONCE = 500
-"""Marks in one statement: SQLite takes 32,766 values in one by default and PostgreSQL 65,535. Everybody of a
-large compound has more names and contacts than that."""
 SALT_BYTES = 16
 """A short text could be guessed from a bare hash; with the salt gone it cannot."""
 
@@ -199,9 +196,9 @@ class Book:
     def texts(self, connection: Connection, marks: set[str]) -> dict[str, str]:
         """Return what these marks stand for; those that were erased are not among them."""
         wanted, found = sorted(marks - {""}), dict[str, str]()
-        for start in range(0, len(wanted), AT_ONCE):
-            some = CONTENTS.c.mark.in_(wanted[start : start + AT_ONCE])
-            for row in connection.execute(sa.select(CONTENTS.c.mark, CONTENTS.c.sealed).where(some)):
+        for some in in_parts(wanted):
+            query = sa.select(CONTENTS.c.mark, CONTENTS.c.sealed).where(CONTENTS.c.mark.in_(some))
+            for row in connection.execute(query):
                 found[row.mark] = self.sealer.open(row.sealed, row.mark.encode()).decode()
         return found
 

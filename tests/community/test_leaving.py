@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from edge.errors import CommunityRefused
 from facegate_hub.community.accounts import StaffAccounts
-from facegate_hub.community.book import AT_ONCE, SYSTEM, Doer
+from facegate_hub.community.book import SYSTEM, Doer
 from facegate_hub.community.duties import Duty
 from facegate_hub.community.entry import Arrival, Invitations
 from facegate_hub.community.faults import Faults
@@ -20,6 +20,7 @@ from facegate_hub.community.schema import FAULTS, PEOPLE
 from facegate_hub.community.staff_store import UNTOLD
 from facegate_hub.community.tickets import Report
 from facegate_hub.community.verify import verify
+from facegate_hub.database import AT_ONCE
 from tests.community.compound import new_compound
 from tests.community.web import staff
 from tests.present import present

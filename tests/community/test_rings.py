@@ -22,6 +22,7 @@ from facegate_hub.tables import EVENTS, REQUESTS, RINGS_HEARD
 from tests.community.compound import new_compound
 from tests.community.web import resident
 from tests.hub.test_commands import DOOR, Wire, ask_at
+from tests.present import present
 
 OTHER_DOOR = "lobby-5"
 
@@ -472,3 +473,20 @@ def test_the_guard_sees_what_became_of_a_ring(site):
     site.answer("wang", refused, opens=False)
     site.work()
     assert {one.id: one.state for one in site.heard()}[refused.id] is RingState.NO
+
+
+def test_a_door_that_rings_without_end_keeps_no_other_from_being_heard(site):
+    """More rings than a statement takes values would fail at each look; and each would be looked up anew."""
+    with site.wire.engine.connect() as connection:
+        raw = present(connection.connection.driver_connection)
+        raw.setlimit(9, 520)  # SQLITE_LIMIT_VARIABLE_NUMBER, as if each had come sixty times
+    at = f"{datetime.fromtimestamp(site.wire.seconds, UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+    body = json.dumps({"data": {"at": "screen", "flat": "1203"}})
+    said = {"device": OTHER_DOOR, "stream": "s", "kind": "door.bell", "prev": "-", "hash": "-", "at": at}
+    row = {**said, "body": body, "proven": 1, "stored_at": site.wire.seconds}
+    with site.wire.engine.begin() as connection:
+        connection.execute(sa.insert(EVENTS), [{**row, "seq": seq} for seq in range(1, 2000)])
+    site.ring()
+    site.bridge.look()
+    heard = [one.door for one in site.heard()]
+    assert (heard.count(DOOR), heard.count(OTHER_DOOR)) == (1, MOST_A_MINUTE)

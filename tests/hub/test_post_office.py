@@ -18,6 +18,7 @@ from facegate_hub.letter_budget import CARRIED_BYTES, CARRIED_PER_SECOND, Letter
 from facegate_hub.post import GREET_SECONDS, MOST_OF_SENDER, PostOffice
 from facegate_hub.service import Hub
 from facegate_hub.tables import DEVICES, LETTERS
+from tests.community.test_leaving import take_few_values
 from tests.hub.away import table_away
 
 if TYPE_CHECKING:
@@ -145,3 +146,16 @@ def test_a_door_that_says_again_and_again_that_it_is_there_is_greeted_once(post)
     office._greeted["front"] -= GREET_SECONDS  # so much later
     office.idle()
     assert len(office.sent) == 2
+
+
+def test_a_door_that_says_it_took_thousands_of_letters_holds_up_no_other(post):
+    """More numbers than a statement takes would fail again and again, and nobody got a letter any more."""
+    office, _ = post
+    take_few_values(office._engine)
+    with office._engine.begin() as connection:
+        waiting = {"device": "front", "sender": "back", "kind": "ask", "payload": "{}", "stored_at": 0.0}
+        connection.execute(sa.insert(LETTERS).values(**waiting))
+    office._waiting.end()  # so that a database that fails is not waited for
+    office.handle_all([Message("facegate/v1/front/face/taken", taken(range(1, 1001)), retained=False)])
+    with office._engine.connect() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(LETTERS)).scalar_one() == 0
