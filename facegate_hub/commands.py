@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from edge.errors import SyncError
 from edge.wire.commands import MODES, VOIDED_BY_LOCKDOWN, CommandType
 from edge.wire.messages import CommandAnswer
-from edge.wire.names import ROOT
+from edge.wire.names import ROOT, device_of
 from edge.wire.shapes import printable
 from edge.words import say
 from facegate_hub.clerk import HubClerk
@@ -59,7 +59,7 @@ class Commander(HubClerk):
 
     def handle(self, message: Message) -> None:
         """Take a door's answer: to a challenge, or the physical outcome."""
-        device = message.topic.split("/")[2]
+        device = device_of(message.topic)
         try:
             answer = CommandAnswer.parse(message.payload)
         except SyncError:
@@ -78,6 +78,7 @@ class Commander(HubClerk):
         super().idle()
         requests = self._requests.open()
         pending = {one.id: one for one in requests if one.status in PENDING}
+        # A request that ended meanwhile, withdrawn or out of time, has no use for a nonce that still comes.
         self._challenges = {key: one for key, one in self._challenges.items() if one.id in pending}
         now, link = self._now(), self.link_problem(time.monotonic())
         # On both sides of now: after the clock went back, nobody knows how long a request has waited.

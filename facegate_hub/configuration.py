@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from edge.errors import SyncError
 from edge.wire.configuration import DESIRED, PURPOSE, Desired, Reported
 from edge.wire.messages import parse_shaped
-from edge.wire.names import ROOT
+from edge.wire.names import ROOT, device_of
 from facegate_hub.clerk import HubClerk, is_door
 from facegate_hub.database import put, reading
 from facegate_hub.door_wishes import DoorWishes
@@ -136,7 +136,7 @@ class ConfigurationServer(HubClerk):
 
     def handle(self, message: Message) -> None:
         """Keep one door's word."""
-        device = message.topic.split("/")[2]
+        device = device_of(message.topic)
         try:
             self._wishes.note(device, message.payload)
         except SyncError as error:

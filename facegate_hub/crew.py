@@ -70,6 +70,7 @@ class Crew:
 def launcher(folder: Path, url: str, share: str | None) -> Callable[[int], subprocess.Popen[bytes]]:
     """Return what starts the worker of a number as `facegate hub worker` in a process of its own."""
     named = [] if share is None else ["--share", share]
+    # Not as an option: a URL may hold a password, and everybody of the machine sees the options.
     environment = {**os.environ, DATABASE_VARIABLE: url}
 
     def launch(number: int) -> subprocess.Popen[bytes]:

@@ -145,6 +145,7 @@ class Inbox:
     def take_over(self, inbox: InboxKind, item_id: int, by: str, of: str) -> None:
         """Let somebody see to an item that `of` sees to. Raises `SyncError` when somebody else does."""
         table = _table(inbox)
+        # An older version noted only who had acknowledged an item.
         holder = sa.func.coalesce(sa.func.nullif(table.c.holder, ""), table.c.acknowledged_by)
         self._step(inbox, item_id, (InboxState.ACKNOWLEDGED,), {"holder": by}, holder == of)
 

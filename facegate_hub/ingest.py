@@ -86,6 +86,8 @@ class Ingest(HubClerk):
         try:
             if batches:
                 self._commit(batches, notes)
+            # After the events and in commits of its own: what the page tells of doors keeps no event from
+            # being stored.
             note(self._engine, notes)
             self._hearsay.heard({batch.device for batch in batches})
         except DATABASE_FAILS as error:

@@ -184,6 +184,7 @@ class PostOffice(HubClerk):
         began = time.monotonic()
         if began >= self._bring_at and self._faces.bring(self._roster):
             now = time.monotonic()
+            # In proportion: a small site lists faces at once, a large one still has time for its letters.
             self._bring_at = now + REST * (now - began)
 
     def _opened(self, device: str, payload: bytes) -> Letter:

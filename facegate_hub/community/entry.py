@@ -96,6 +96,7 @@ class Invitations:
             connection = writing.connection
             known = sa.select(INVITATIONS.c.id).where(INVITATIONS.c.id == digest)
             made_at, home = until - VALID_DAYS * DAY, _home(connection, person)
+            # A door whose clock is ahead makes no code that is good for longer than others.
             until = min(until, writing.at + VALID_DAYS * DAY)
             mine = (INVITATIONS.c.person == person, INVITATIONS.c.state == "open")
             alive = sa.select(sa.func.count()).select_from(INVITATIONS)

@@ -185,6 +185,7 @@ def _server(host: str) -> Fido2Server:
     from fido2.webauthn import PublicKeyCredentialRpEntity  # noqa: PLC0415
 
     name = _name_of(host)
+    # By itself fido2 accepts any page of this host, at another port or a name below it.
     return Fido2Server(
         PublicKeyCredentialRpEntity(id=name, name=name), verify_origin=f"https://{host}".__eq__
     )

@@ -139,6 +139,7 @@ class Tickets:
         if report.flat is not None:
             report = replace(report, flat=flat_called(writing.connection, report.flat))
         self._require_reportable(writing, asker, report)
+        # The book has one writer at a time, so that two reports at once get two numbers.
         number = 1 + (writing.connection.execute(sa.select(sa.func.max(TICKETS.c.number))).scalar() or 0)
         identity = str(number)
         # Whose text it is: erasing the person erases it. On a paper slip nobody is known, so it goes with the

@@ -30,6 +30,8 @@ def step_of(secret: bytes, code: str, at: int, used: int) -> int | None:
     for step in range(at // STEP_SECONDS - TOLERANCE, at // STEP_SECONDS + TOLERANCE + 1):
         wanted = _totp(secret).generate(step * STEP_SECONDS)
         # Each step counts once: a code read over somebody's shoulder has been used by then.
+        # A clock that was wrong leaves no step here that lies far ahead: the digits come from the phone's
+        # clock, and fit only while both agree.
         if secrets.compare_digest(given, wanted) and step > used:
             return step
     return None

@@ -105,6 +105,7 @@ class DoorsDesk:
         """
         with self._lock:
             sessions = list(self._tokens)
+        # Outside the lock, which every request takes: `lives` asks a database.
         ended = [session for session in sessions if not lives(session)]
         with self._lock:
             gone = [self._tokens.pop(session, None) for session in ended]

@@ -50,6 +50,7 @@ class SignerChild:
 
     def stop(self) -> None:
         """End what was started here."""
+        # First, or the watching thread would start again what is ended here.
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
