@@ -71,8 +71,8 @@ def set_(name: str, role: str | None, data: Path) -> None:
                 f"{name}: there is no such account; facegate account list shows them, --role makes one"
             )
         password = click.prompt("password", hide_input=True, confirmation_prompt=True)
-        accounts.put(name, wanted, password)
-    tell_journal(data, Kind.PANEL_ACCOUNT_CHANGED, account=name, role=wanted.value)
+        told = {"account": name, "role": wanted.value}
+        accounts.put(name, wanted, password, lambda: tell_journal(data, Kind.PANEL_ACCOUNT_CHANGED, **told))
     click.echo(f"{name}: {wanted}, with the new password; whoever was logged in as {name} is logged out")
 
 

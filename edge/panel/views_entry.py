@@ -17,6 +17,8 @@ from edge.web.sessions import LONGEST_SECONDS
 from edge.words import message, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from edge.panel.asking import Ask
     from edge.web.accounts import AccountRow
     from edge.words import Message
@@ -31,11 +33,12 @@ def first(ask: Ask) -> Response:
     if (waiting := _waiting(ask)) is not None:
         return _once_more(ask, "first.html", 429, waiting)
     name = ask.form.get("name", "").strip()
-    if not ask.desk.accounts.claim(ask.form.get("code", ""), name, ask.form.get("password", "")):
+    code, password = ask.form.get("code", ""), ask.form.get("password", "")
+    told = {"by": name, "address": ask.address}
+    if not ask.desk.accounts.claim(code, name, password, lambda: ask.desk.tell(Kind.PANEL_CLAIMED, **told)):
         _tell_failed(ask, step="first")
         return _once_more(ask, "first.html", 403, message("panel.wrong_code"), "code")
     ask.office.logins.succeeded(ask.address)
-    ask.desk.tell(Kind.PANEL_CLAIMED, by=name, address=ask.address)
     return _enter(ask, name, Role.INSTALLER, ask.desk.accounts.kept(name))
 
 
@@ -112,8 +115,9 @@ def _change_account(ask: Ask, name: str) -> Message | None:
         role = ask.form.get("role", "")
         if role not in set(Role):
             raise PanelRefused(message("error.role"))
-        ask.desk.accounts.put(name, Role(role), ask.form.get("password", ""))
-        ask.desk.tell(Kind.PANEL_ACCOUNT_CHANGED, by=ask.session.user, account=name, role=role)
+        told = {"by": ask.session.user, "account": name, "role": role}
+        password = ask.form.get("password", "")
+        ask.desk.accounts.put(name, Role(role), password, lambda: _tell_changed(ask, told))
         news = message("panel.account_saved", name=name)
     if before is not None:
         ask.office.undo.keep(ask.session.user, before)
@@ -131,12 +135,16 @@ def _end_sessions(ask: Ask, name: str) -> None:
         ask.office.sessions.end_all(name)
 
 
+def _tell_changed(ask: Ask, told: Mapping[str, str]) -> None:
+    ask.desk.tell(Kind.PANEL_ACCOUNT_CHANGED, **told)
+
+
 def _put_account_back(ask: Ask) -> None:
     row = ask.office.undo.take(ask.session.user)
     if row is None:
         raise PanelRefused(message("error.nothing_to_undo"))
-    ask.desk.accounts.put_back(row)
-    ask.desk.tell(Kind.PANEL_ACCOUNT_CHANGED, by=ask.session.user, account=row.name, role=row.role)
+    told = {"by": ask.session.user, "account": row.name, "role": row.role}
+    ask.desk.accounts.put_back(row, lambda: _tell_changed(ask, told))
     _end_sessions(ask, row.name)
 
 

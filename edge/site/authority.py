@@ -7,7 +7,6 @@ mode 0600 and never leave the folder they are made in.
 from __future__ import annotations
 
 import ipaddress
-import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -92,7 +91,13 @@ class Authority:
         return (self._folder / "crl.pem").read_bytes()
 
     def issue(self, name: str, certificate: Path, key: Path, hosts: Iterable[str] = ()) -> None:
-        """Write a certificate for `name` and its private key; with `hosts` it is a server's."""
+        """Write a certificate for `name` and its private key; with `hosts` it is a server's.
+
+        The certificate last: a key without one is of a call that was cut short, vouched for by nobody, and
+        gives way. Raises `ConfigError` where there are both.
+        """
+        if certificate.exists():
+            raise ConfigError(f"{key}: exists; a key is never overwritten")
         private = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         names = [_host(host) for host in hosts]
@@ -109,8 +114,8 @@ class Authority:
         )
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        write_private(key, _private_pem(private))
-        certificate.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
+        write_whole(key, _private_pem(private))
+        write_public(certificate, _pem(builder.sign(self._key, hashes.SHA256())))
 
     def renew(self, certificate: Path, hosts: Iterable[str] = ()) -> None:
         """Write a certificate anew, for the same key and as valid as a new one; with `hosts` for those."""
@@ -180,15 +185,10 @@ class Authority:
         write_whole(self._folder / "crl.pem", crl.public_bytes(serialization.Encoding.PEM))
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Write a new secret file with mode 0600. Raises `ConfigError` when there is one already."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        # O_EXCL: it fails where there is a file or a link already, in the same call that creates it.
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-    except FileExistsError:
-        raise ConfigError(f"{path}: exists; a key is never overwritten") from None
+def write_public(path: Path, content: bytes) -> None:
+    """Write a file that is no secret, whole or not at all; folders say who reaches it."""
+    write_whole(path, content)
+    path.chmod(0o644)
 
 
 def _builder(

@@ -9,9 +9,9 @@ import secrets
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from edge.durable import let_group, write_whole
+from edge.durable import write_whole
 from edge.errors import ConfigError
-from edge.site.authority import Authority
+from edge.site.authority import Authority, write_public
 from edge.site.signing import SIGNER, signing_folder
 from edge.wire.asks import ASKABLE
 from edge.wire.names import APP, DEVICE_ID, ROOT, is_app, is_hub
@@ -54,34 +54,30 @@ class Integrations:
             raise ConfigError(f"integration {grant.name!r}: use 1 to 40 small letters, digits and dashes")
         _require_plain(grant)
         bundle = self._folder / FOLDER / grant.name
-        if not (bundle / "client.key").exists():
+        if not (bundle / "ca.crt").exists():  # what is written last
             authority = Authority.open(self._folder / "ca")
             bundle.mkdir(mode=0o700, parents=True, exist_ok=True)
-            authority.issue(name, bundle / "client.crt", bundle / "client.key")
-            (bundle / "ca.crt").write_bytes(authority.certificate_pem)
+            if not (bundle / "client.crt").exists():
+                authority.issue(name, bundle / "client.crt", bundle / "client.key")
+            write_public(bundle / "ca.crt", authority.certificate_pem)
         self._keep(grant)
         return bundle
 
     def end(self, name: str) -> Path:
         """Let an integration do nothing any more; return the list that the broker must read again."""
-        from edge.site.provision import give_to_broker  # noqa: PLC0415 - who only asks needs no keys
+        from edge.site.provision import revoke  # noqa: PLC0415 - who only asks needs no keys
 
         bundle = self._folder / FOLDER / name
         if not (bundle / "client.crt").exists():
             raise ConfigError(f"{name}: there is no such integration; there are {', '.join(self.names())}")
-        authority = Authority.open(self._folder / "ca")
-        # Revoked before anything else: cut short after this, the program is locked out and the command can be
-        # repeated.
-        authority.revoke(bundle / "client.crt")
+        # The bundle goes last: cut short before that, the command can be repeated.
+        listed = revoke(self._folder, bundle / "client.crt")
         (self._grants() / GRANT_FILE.format(name=name)).unlink(missing_ok=True)
         # With a random part: the same name may be made and ended again.
         revoked = self._folder / "revoked" / f"app.{name}-{secrets.token_hex(4)}"
         revoked.parent.mkdir(mode=0o700, exist_ok=True)
         bundle.rename(revoked)
-        write_whole(self._folder / "broker" / "crl.pem", authority.revoked_pem)
-        let_group(self._folder / "broker" / "crl.pem", 0o040)
-        give_to_broker(self._folder / "broker")
-        return self._folder / "broker" / "crl.pem"
+        return listed
 
     def names(self) -> list[str]:
         """Return the names of all that have a grant."""

@@ -17,9 +17,9 @@ import secrets
 import shutil
 from typing import TYPE_CHECKING
 
-from edge.durable import let_group, write_whole
+from edge.durable import let_group, write_first, write_whole
 from edge.errors import ConfigError
-from edge.site.authority import Authority, write_private
+from edge.site.authority import Authority, write_public
 from edge.site.sharing import SharingDoors
 from edge.site.signing import KEY, signing_folder, signing_key
 from edge.wire.names import DEVICE_ID, HUB, ROOT, WORKER, is_app, is_hub
@@ -88,6 +88,9 @@ topic read {ROOT}/+/evt
 topic write {ROOT}/+/evt/ack
 """
 
+PLACE = "site.json"
+"""What the site is called and where its broker is: written last, so with it a site is whole."""
+
 TAKEN = frozenset({"broker", "keys"})
 """Names of the site's own certificates: such a door would be taken for the broker or the key server."""
 
@@ -125,12 +128,17 @@ class Site:
 
     @classmethod
     def create(cls, folder: Path, name: str, broker_host: str, port: int = 8883) -> Site:
-        """Make authority, broker files and hub keys for a new site and return it."""
+        """Make authority, broker files and hub keys for a new site and return it.
+
+        What a call that was cut short has made is used: until the last file is there nobody has any of it.
+        """
         site = cls(folder)
-        Authority.create(folder / "ca", name)
+        if (folder / PLACE).exists() or not (folder / "ca" / "ca.key").exists():
+            Authority.create(folder / "ca", name)
         site._make_broker(broker_host, port)
         site._make_hub()
-        (folder / "site.json").write_text(json.dumps({"name": name, "host": broker_host, "port": port}))
+        place = json.dumps({"name": name, "host": broker_host, "port": port})
+        write_public(folder / PLACE, place.encode())
         return site
 
     def add_door(self, door_id: str) -> Path:
@@ -141,15 +149,16 @@ class Site:
                 "'app.x', 'ask', 'answer', " + " or ".join(map(repr, sorted(TAKEN)))
             )
         authority, bundle = Authority.open(self._folder / "ca"), self._folder / "doors" / door_id
-        # Asked of the key, which is written first: a bundle that was cut short has it as well.
-        if (bundle / "door.key").exists():
+        # Asked of the file that is written last: a bundle that was cut short is made whole.
+        if (bundle / "mqtt.toml").exists():
             raise ConfigError(f"{bundle}: the door has its bundle already; revoke it to make another")
         bundle.mkdir(mode=0o700, parents=True, exist_ok=True)
         let_group(bundle, 0o010)  # the console looks which doors have a certificate
-        authority.issue(door_id, bundle / "door.crt", bundle / "door.key")
-        (bundle / "ca.crt").write_bytes(authority.certificate_pem)
-        shutil.copy(self._folder / "hub" / KEYS_FILE, bundle / KEYS_FILE)
-        (bundle / "mqtt.toml").write_text(DOOR_TOML.format(**self._place()))
+        if not (bundle / "door.crt").exists():
+            authority.issue(door_id, bundle / "door.crt", bundle / "door.key")
+        write_public(bundle / "ca.crt", authority.certificate_pem)
+        write_public(bundle / KEYS_FILE, (self._folder / "hub" / KEYS_FILE).read_bytes())
+        write_public(bundle / "mqtt.toml", DOOR_TOML.format(**self._place()).encode())
         return bundle
 
     def add_trial(self, door_id: str, camera: str) -> Path:
@@ -170,11 +179,15 @@ class Site:
         name, mine = f"{HUB}.{number}", self._folder / HUB
         if not WORKER.fullmatch(name):
             raise ConfigError(f"worker {number}: use 1 to 999")
-        if name in self.doors() or (mine / f"{name}.key").exists():
+        acl, is_made = self._folder / "broker" / "acl", (mine / f"{name}.crt").exists()
+        said, lines = acl.read_text(), WORKER_ACL.format(name=name)
+        if name in self.doors() or (is_made and lines in said):
             raise ConfigError(f"{name}: this name has its certificate already")
-        Authority.open(self._folder / "ca").issue(name, mine / f"{name}.crt", mine / f"{name}.key")
-        with (self._folder / "broker" / "acl").open("a") as acl:
-            acl.write(WORKER_ACL.format(name=name))
+        if not is_made:
+            Authority.open(self._folder / "ca").issue(name, mine / f"{name}.crt", mine / f"{name}.key")
+        if lines not in said:
+            write_whole(acl, (said + lines).encode())
+            give_to_broker(acl.parent)
         return name
 
     def require_door(self, door_id: str) -> None:
@@ -186,18 +199,15 @@ class Site:
 
     def revoke_door(self, door_id: str) -> Path:
         """Make the door's certificate worthless and return the list the broker must reload."""
-        authority, bundle = Authority.open(self._folder / "ca"), self._folder / "doors" / door_id
+        bundle = self._folder / "doors" / door_id
         self.require_door(door_id)
-        # Revoked first: cut short after this, the door is locked out, and the command can be repeated.
-        authority.revoke(bundle / "door.crt")
+        # The bundle goes last: cut short before that, the command can be repeated.
+        listed = revoke(self._folder, bundle / "door.crt")
         SharingDoors(self._folder).exclude_if_listed(door_id)
         revoked = self._folder / "revoked" / f"{door_id}-{secrets.token_hex(4)}"
         revoked.parent.mkdir(mode=0o700, exist_ok=True)
         bundle.rename(revoked)
-        write_whole(self._folder / "broker" / "crl.pem", authority.revoked_pem)
-        let_group(self._folder / "broker" / "crl.pem", 0o040)
-        give_to_broker(self._folder / "broker")
-        return self._folder / "broker" / "crl.pem"
+        return listed
 
     def doors(self) -> list[str]:
         """Return the ids of all doors with a valid bundle."""
@@ -207,11 +217,7 @@ class Site:
 
     def signer(self) -> Signer:
         """Return the key that signs commands and the roster."""
-        try:
-            fields = json.loads(signing_key(self._folder).read_text())
-            return Signer(fields["kid"], base64.b64decode(fields["private"], validate=True))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ConfigError(f"{signing_key(self._folder)}: cannot be used ({error})") from error
+        return signer_in(signing_key(self._folder))
 
     def share(self, *, make: bool = False) -> str:
         """Return the secret name of the group in which hubs divide events; with `make` begin one if need be.
@@ -220,7 +226,7 @@ class Site:
         """
         path = self._folder / HUB / SHARE_FILE
         if make and not path.exists():
-            write_private(path, secrets.token_hex(16).encode())
+            write_first(path, secrets.token_hex(16).encode())
         try:
             return path.read_text().strip()
         except (OSError, ValueError) as error:
@@ -230,31 +236,57 @@ class Site:
             ) from error
 
     def _place(self) -> dict[str, str]:
-        fields: dict[str, str] = json.loads((self._folder / "site.json").read_text())
+        fields: dict[str, str] = json.loads((self._folder / PLACE).read_text())
         return fields
 
     def _make_broker(self, host: str, port: int) -> None:
         authority, broker = Authority.open(self._folder / "ca"), self._folder / "broker"
-        broker.mkdir(mode=0o700)
-        hosts = dict.fromkeys((host, "localhost", "127.0.0.1"))
-        authority.issue("broker", broker / "server.crt", broker / "server.key", hosts)
-        (broker / "ca.crt").write_bytes(authority.certificate_pem)
-        (broker / "crl.pem").write_bytes(authority.revoked_pem)
-        (broker / "acl").write_text(ACL)
-        (broker / "acl").chmod(0o600)
-        (broker / "mosquitto.conf").write_text(MOSQUITTO.format(port=port, folder=broker.resolve()))
+        broker.mkdir(mode=0o700, exist_ok=True)
+        hosts = tuple(dict.fromkeys((host, "localhost", "127.0.0.1")))
+        if not (broker / "server.crt").exists():
+            authority.issue("broker", broker / "server.crt", broker / "server.key", hosts)
+        elif host not in authority.hosts_of(broker / "server.crt"):
+            authority.renew(broker / "server.crt", hosts)
+        write_public(broker / "ca.crt", authority.certificate_pem)
+        write_public(broker / "crl.pem", authority.revoked_pem)
+        write_whole(broker / "acl", ACL.encode())
+        write_public(broker / "mosquitto.conf", MOSQUITTO.format(port=port, folder=broker.resolve()).encode())
         give_to_broker(broker)
 
     def _make_hub(self) -> None:
         authority, hub = Authority.open(self._folder / "ca"), self._folder / "hub"
-        hub.mkdir(mode=0o700)
-        authority.issue(HUB, hub / "hub.crt", hub / "hub.key")
-        (hub / "ca.crt").write_bytes(authority.certificate_pem)
+        hub.mkdir(mode=0o700, exist_ok=True)
+        if not (hub / "hub.crt").exists():
+            authority.issue(HUB, hub / "hub.crt", hub / "hub.key")
+        write_public(hub / "ca.crt", authority.certificate_pem)
         private, kid = secrets.token_bytes(32), f"site-{secrets.token_hex(4)}"
         fields = {"kid": kid, "private": base64.b64encode(private).decode()}
-        write_private(signing_folder(self._folder) / KEY, json.dumps(fields).encode())
-        public = base64.b64encode(Signer(kid, private).public).decode()
-        (hub / KEYS_FILE).write_text(json.dumps({kid: public}))
+        write_first(signing_folder(self._folder) / KEY, json.dumps(fields).encode())
+        signer = self.signer()  # of a call that was cut short, where there is one
+        public = base64.b64encode(signer.public).decode()
+        write_public(hub / KEYS_FILE, json.dumps({signer.kid: public}).encode())
+
+
+def signer_in(path: Path) -> Signer:
+    """Return the signing key in a file. Raises `ConfigError` naming what is wrong."""
+    try:
+        fields = json.loads(path.read_text())
+        return Signer(fields["kid"], base64.b64decode(fields["private"], validate=True))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path}: cannot be used ({error})") from error
+
+
+def revoke(folder: Path, certificate: Path) -> Path:
+    """Make a certificate of the site in `folder` worthless; return the list that the broker must read again.
+
+    Does no harm when it was done before.
+    """
+    authority, listed = Authority.open(folder / "ca"), folder / "broker" / "crl.pem"
+    authority.revoke(certificate)
+    write_whole(listed, authority.revoked_pem)
+    let_group(listed, 0o040)
+    give_to_broker(listed.parent)
+    return listed
 
 
 def give_to_broker(folder: Path) -> None:

@@ -8,11 +8,20 @@ import os
 import secrets
 from typing import TYPE_CHECKING
 
-from edge.durable import let_group, write_whole
+from edge.durable import write_whole
 from edge.errors import ConfigError
-from edge.site.authority import Authority
+from edge.site.authority import Authority, write_public
 from edge.site.integrations import Integrations, access_list
-from edge.site.provision import ACL, KEYS_FILE, WORKER_ACL, give_to_broker, load_trusted_keys
+from edge.site.provision import (
+    ACL,
+    KEYS_FILE,
+    PLACE,
+    WORKER_ACL,
+    give_to_broker,
+    load_trusted_keys,
+    revoke,
+    signer_in,
+)
 from edge.site.signing import NEXT_KEY, signing_key
 from edge.wire.names import HUB, WORKER
 from edge.wire.signing import Signer
@@ -50,8 +59,8 @@ class Renewal:
         if name == BROKER:
             give_to_broker(path.parent)
         if host is not None:
-            place = json.loads((self._folder / "site.json").read_text()) | {"host": host}
-            write_whole(self._folder / "site.json", json.dumps(place).encode())
+            place = json.loads((self._folder / PLACE).read_text()) | {"host": host}
+            write_public(self._folder / PLACE, json.dumps(place).encode())
         return path
 
     def renew_acl(self) -> Path:
@@ -67,10 +76,13 @@ class Renewal:
     def begin_signing_key(self) -> list[Path]:
         """Make another signing key that doors are to trust beside the one in use; return their files."""
         hub, following = self._folder / HUB, self._next_key()
-        if following.exists():
-            raise ConfigError(f"{following}: a change of the key is under way; use it, then finish")
-        kid, private = f"site-{secrets.token_hex(4)}", secrets.token_bytes(32)
         trusted = load_trusted_keys(hub / KEYS_FILE).keys
+        if following.exists():
+            begun = signer_in(following)
+            if begun.kid in trusted:
+                raise ConfigError(f"{following}: a change of the key is under way; use it, then finish")
+            return self._trust({**trusted, begun.kid: begun.public})  # the call that made it was cut short
+        kid, private = f"site-{secrets.token_hex(4)}", secrets.token_bytes(32)
         # A door takes two keys at most: the one in use and the next.
         if len(trusted) != 1:
             raise ConfigError(
@@ -87,8 +99,10 @@ class Renewal:
             fresh = following.read_bytes()
         except OSError as error:
             raise ConfigError(f"{following}: {error}; begin a change of the key first") from error
-        owner = key.stat()
-        # It makes a file of root's own; the signer's account has to read it as before.
+        if signer_in(following).kid not in load_trusted_keys(self._folder / HUB / KEYS_FILE).keys:
+            raise ConfigError(f"{following}: no door trusts it yet; begin the change of the key again")
+        # It makes a file of root's own; the signer's account, whose folder it is in, has to read it.
+        owner = key.resolve().parent.stat()
         write_whole(key, fresh)
         if os.geteuid() == 0:
             os.chown(key, owner.st_uid, owner.st_gid)
@@ -131,7 +145,7 @@ class Renewal:
         hosts = authority.hosts_of(certificate)
         # First of all: whatever is cut afterwards, the stolen certificate is worthless, and a second run goes
         # on.
-        authority.revoke(certificate)
+        listed = revoke(self._folder, certificate)
         fresh = [path.with_name(path.name + ".new") for path in (certificate, key)]
         for path in fresh:
             # Left by a run that was cut; `issue` overwrites no key.
@@ -142,9 +156,6 @@ class Renewal:
             if owner is not None and os.geteuid() == 0:
                 os.chown(path, owner.st_uid, owner.st_gid)
             path.replace(into)
-        listed = self._folder / "broker" / "crl.pem"
-        write_whole(listed, authority.revoked_pem)
-        let_group(listed, 0o040)
         give_to_broker(listed.parent)
         return [certificate, key, listed]
 
@@ -154,10 +165,11 @@ class Renewal:
     def _trust(self, keys: dict[str, bytes]) -> list[Path]:
         text = json.dumps({kid: base64.b64encode(raw).decode() for kid, raw in keys.items()})
         bundles = sorted(path for path in (self._folder / "doors").glob("*") if path.is_dir())
-        files = [folder / KEYS_FILE for folder in (self._folder / HUB, *bundles)]
+        # The hub's own last: it is what is asked, after this was cut short, whether all of them have it.
+        files = [folder / KEYS_FILE for folder in (*bundles, self._folder / HUB)]
         for path in files:
-            write_whole(path, text.encode())
-        return files[1:]
+            write_public(path, text.encode())
+        return files[:-1]
 
     def _certificate(self, name: str) -> Path:
         if name == BROKER:

@@ -56,6 +56,10 @@ class AccountRow(NamedTuple):
     digest: bytes
 
 
+def _nobody() -> None:
+    """Tell nobody."""
+
+
 class Accounts:
     """The accounts of one door, in one file. Any thread.
 
@@ -94,19 +98,23 @@ class Accounts:
         ours = self._ways.ours("accounts", rows)
         return [AccountRow(name, role, salt, digest) for role, name, salt, digest, _bound in ours]
 
-    def claim(self, code: str, name: str, password: str) -> bool:
+    def claim(self, code: str, name: str, password: str, tell: Callable[[], object] = _nobody) -> bool:
         """Make the first installer for the holder of the printed code; False for a wrong code.
 
-        Raises `PanelRefused` for a name or password that cannot be.
+        `tell` as in `put`. Raises `PanelRefused` for a name or password that cannot be.
         """
         wanted = self.first_code
         if wanted is None or not hmac.compare_digest(plain_code(code).encode(), plain_code(wanted).encode()):
             return False
-        self.put(name, Role.INSTALLER, password)
+        self.put(name, Role.INSTALLER, password, tell)
         return True
 
-    def put(self, name: str, role: Role, password: str) -> None:
-        """Make an account or change it. Raises `PanelRefused` naming the rule that is broken."""
+    def put(self, name: str, role: Role, password: str, tell: Callable[[], object] = _nobody) -> None:
+        """Make an account or change it. Raises `PanelRefused` naming the rule that is broken.
+
+        `tell` writes it down: called when nothing stands against it and before it counts, so that a power cut
+        leaves no account of which the journal does not know. Where that raises nothing is changed.
+        """
         if not (0 < len(name) <= 64) or not name.isprintable() or name != name.strip():
             raise PanelRefused(message("error.account_name"))
         require_good_password(name, password)
@@ -116,6 +124,7 @@ class Accounts:
             # Inside the write: two installers who demote each other at once would leave none.
             if role is not Role.INSTALLER:
                 self._require_another_installer(name)
+            tell()
             self._store(connection, row)
 
     def remove(self, name: str) -> None:
@@ -133,9 +142,10 @@ class Accounts:
         """Return an account that counts as it is stored, to be put back; None when there is none."""
         return next((row for row in self._rows() if row.name == name), None)
 
-    def put_back(self, row: AccountRow) -> None:
-        """Store an account as it was, with its former password and role."""
+    def put_back(self, row: AccountRow, tell: Callable[[], object] = _nobody) -> None:
+        """Store an account as it was, with its former password and role; `tell` as in `put`."""
         with self._file.writing() as connection:
+            tell()
             self._store(connection, row)
 
     def _store(self, connection: sqlite3.Connection, row: AccountRow) -> None:

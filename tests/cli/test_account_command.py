@@ -72,6 +72,14 @@ def test_what_was_changed_is_in_the_journal(folder):
     assert run(folder, "list").output.split() == ["installer", "ines"]
 
 
+def test_no_account_counts_of_which_the_journal_could_not_be_told(folder):
+    """A journal that takes nothing: else nobody would ever hear of the new installer."""
+    (folder / "journal.db").mkdir()
+    done = run(folder, "set", "mallory", "--role", "installer", typed=f"{NEW}\n{NEW}\n")
+    assert done.exit_code != 0
+    assert roles(folder, name="mallory") is None
+
+
 @pytest.mark.parametrize(
     ("words", "typed", "said"),
     [
