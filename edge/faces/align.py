@@ -109,6 +109,7 @@ def align(image: Image, landmarks: Landmarks, to: Aligner) -> Image:
     if points.shape != target.shape:
         raise FrameRefused(f"{len(points)} landmarks given, {len(target)} needed: the face cannot be aligned")
     transform = similarity_transform(points, target)
+    # Fitted again after each step: cutting and halving move the points, the fit is all that knows of it.
     image, points = _cut(image, points, transform, to.size_px)
     transform = similarity_transform(points, target)
     while hypot(*transform[:, 0]) < HALVE_BELOW and min(image.shape[:2]) >= 2:

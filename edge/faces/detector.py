@@ -60,7 +60,7 @@ class YuNet:
         if scale < 1.0:
             image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         rows = self._strongest(self._decode(image))
-        rows[:, :14] /= scale
+        rows[:, :14] /= scale  # back to the caller's pixels; the fifteenth is the score
         return [_face(row) for row in rows]
 
     def _decode(self, image: Image) -> NDArray[np.float32]:
@@ -77,6 +77,7 @@ class YuNet:
         classes, objects = named[f"cls_{stride}"][0, :, 0], named[f"obj_{stride}"][0, :, 0]
         hits = np.flatnonzero(classes * objects >= self._score_threshold**2 - ROUNDING)
         score = np.sqrt(np.clip(classes[hits], 0, 1) * np.clip(objects[hits], 0, 1))
+        # By the root, as published: the product above only spares most cells from it.
         hits, score = hits[score >= self._score_threshold], score[score >= self._score_threshold]
         if not hits.size:
             return NO_ROWS
@@ -90,6 +91,7 @@ class YuNet:
 
     def _strongest(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Keep one row per face (greedy non-maximum suppression), best score first."""
+        # Stable, so that equal scores keep their order and a replay finds the same faces.
         rows = rows[np.argsort(-rows[:, 14], kind="stable")[:MOST_CANDIDATES]]
         boxes = np.column_stack([rows[:, :2], rows[:, 2:4] - rows[:, :2]])
         kept = cv2.dnn.NMSBoxes(boxes.tolist(), rows[:, 14].tolist(), self._score_threshold, NMS_IOU)

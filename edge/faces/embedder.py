@@ -89,8 +89,10 @@ class OnnxEmbedder:
             return last.probe
         require_picture(image)
         raw = self._run(align(image, landmarks, self._aligner))
+        # Of `raw`: once it is a unit, and less the centre, its length tells nothing of how clear the face
+        # was.
         probe = self._weighed(self._finish(raw)[0], raw)
-        self._last.face = _Embedded(image, np.array(landmarks), probe)
+        self._last.face = _Embedded(image, np.array(landmarks), probe)  # a copy: theirs may change
         return probe
 
     def _weighed(self, embedding: Embedding, raw: NDArray[np.float32]) -> Probe:

@@ -135,6 +135,7 @@ class Model(Artefact):
         """
         parts = [self.name, self.known_as or self.sha256[:12], self.aligner]
         fed = (self.colour, self.layout, self.subtract, self.divide)
+        # Only where it differs, as with the centre: an id that was written down before stays what it was.
         if fed != ("rgb", "nchw", 0.0, 1.0):
             parts.append(f"{self.colour}-{self.layout}-{self.subtract:g}-{self.divide:g}")
         if self.centre:
@@ -195,6 +196,7 @@ def load_manifest(path: Path | None = None, directory: Path | None = None) -> Mo
     except InstallError as error:
         trouble = f"the site's own models are left out ({own_models_path(directory)}): {error}"
         return ModelManifest(shipped.models, shipped.assets, trouble)
+    # Else a site's file could put another network under the name that the door trusts.
     if taken := sorted(own.keys() & shipped.models.keys()):
         trouble = f"{own_models_path(directory)} may not redefine {', '.join(taken)}, which facegate ships"
         return ModelManifest(shipped.models, shipped.assets, trouble)
@@ -255,6 +257,7 @@ def _check(artefact: Artefact) -> None:
     for digest in (artefact.source_sha256, artefact.sha256):
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
             raise InstallError(f"model manifest: {artefact.name!r}: {digest!r} is not a SHA-256")
+    # A site's own list is a file that somebody wrote: what it names is later written, checked and removed.
     inside = PurePosixPath(artefact.file)
     if inside.is_absolute() or ".." in inside.parts:
         raise InstallError(f"model manifest: {artefact.name!r}: {artefact.file!r} leaves the directory")

@@ -60,11 +60,13 @@ class MotionGate:
         small = cv2.resize(image, THUMBNAIL, interpolation=cv2.INTER_NEAREST)
         grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
         before, self._reference = self._reference, grey
+        # The first picture has nothing to be compared with, and somebody may stand in it.
         if before is None:
             return Motion.MOVED
         change = cv2.absdiff(grey, before)
         pixels = int(np.count_nonzero(change > CHANGED_LEVELS))
         self.changed = pixels / change.size
+        # The old one stays: against the newest, whoever comes in slowly enough would never have moved.
         if pixels < CHANGED_PIXELS:
             self._reference = before
             return Motion.STILL
@@ -82,6 +84,7 @@ def has_same_structure(one: Grey, other: Grey) -> bool:
     if max(float(np.abs(first).mean()), float(np.abs(second).mean())) < FLAT_LEVELS:
         return True
     shared = np.sum(first * second, axis=1)
+    # Row by row, so that a row without structure, all sky or wall, neither speaks for nor against.
     own = np.sum(first * first, axis=1) * np.sum(second * second, axis=1)
     total = float(np.sum(np.sqrt(own)))
     return total > 0 and float(np.sum(shared)) / total >= SAME_STRUCTURE

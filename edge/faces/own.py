@@ -171,6 +171,7 @@ def _tried(session: Any, side: int, name: str) -> tuple[str, int]:
     if len(inputs) != 1 or len(shape) != 4 or inputs[0].type != "tensor(float)":
         seen = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs)
         raise InstallError(f"{name}: a network with one float input of four sides is needed, it has {seen}")
+    # Three channels last; where both could be meant (a picture three pixels high) the usual order.
     layout = "nhwc" if shape[3] == 3 and shape[1] != 3 else "nchw"
     sides = shape[1:3] if layout == "nhwc" else shape[2:]
     if any(isinstance(one, int) and one != side for one in sides):

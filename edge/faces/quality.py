@@ -24,8 +24,11 @@ NOSE_DEPTH = 0.55
 NOSE_DROP = 0.494
 """Height of the nose tip between eyes (0) and mouth (1) on a frontal face: the alignment template's."""
 
+EYE_TO_MOUTH = 1.16
+"""From the middle of the eyes to that of the mouth, in eye distances, in the same face."""
+
 NOSE_DEPTH_VERTICAL = 0.43
-"""Nose protrusion over the eye-mouth height (1.16 eye distances), for the same adult face."""
+"""Nose protrusion over the eye-mouth height, for the same adult face."""
 
 CUT_SHARE = 0.1
 """Detectors draw their boxes a little generously; from here on something of the face is missing."""
@@ -123,7 +126,7 @@ def face_scale_px(face: Face) -> float:
     """
     right_eye, left_eye, _, right_mouth, left_mouth = face.landmarks
     height = float(np.hypot(*((right_mouth + left_mouth - right_eye - left_eye) / 2)))
-    return max(face.interocular_px, height / 1.16)
+    return max(face.interocular_px, height / EYE_TO_MOUTH)
 
 
 def measure(image: Image, face: Face, limits: QualityLimits) -> Quality:
@@ -133,6 +136,7 @@ def measure(image: Image, face: Face, limits: QualityLimits) -> Quality:
     unitless, independent of contrast and distance.
     """
     height, width = image.shape[:2]
+    # Again, of the landmarks of the close-up: a glance gives coarse ones.
     flaws = list(intent_flaws(face, limits, width, height))
     sharpness, brightness = _light(image, face.box)
     if face.score < limits.min_score:
@@ -168,7 +172,7 @@ def _light(image: Image, box: Box) -> tuple[float, float]:
     )
     grey = cv2.cvtColor(patch, cv2.COLOR_BGR2GRAY)
     edges = cv2.Laplacian(grey, cv2.CV_32F)
-    spread = max(float(grey.std()), 1.0)
+    spread = max(float(grey.std()), 1.0)  # a face without any contrast is blurred, not sharp without end
     return float(np.abs(edges).mean()) / spread, float(grey.mean())
 
 

@@ -119,9 +119,11 @@ class Scenery:
         they can be a screen. Somebody who was `let_in` is never among them, and how long they stood there
         until then proves nothing against them.
         """
+        # Only where there are faces: an empty corridor costs no conversion.
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if tracks else None
         self._places = [one for one in self._places if time - one.seen_at <= PLACE_LIFE_SECONDS]
         self._stays = {track.id: self._stays[track.id] for track in tracks if track.id in self._stays}
+        # Who was let in, and is refused after the door fell shut, is no screen for having stood there before.
         for stay in (self._stays[track_id] for track_id in let_in if track_id in self._stays):
             stay.since = time
         return [track for track in tracks if not self._hangs(grey, track, time, track.id in hopeless)]
@@ -140,6 +142,7 @@ class Scenery:
             if place.track_id == track.id:
                 if inside:
                     return place
+                # It left its place, so it hangs there no more: looked at from here on, as anybody's face.
                 self._places.remove(place)
                 return None
             if place.track_id is None and inside and self._is_picture(grey, place):
@@ -160,6 +163,7 @@ class Scenery:
         if stay is None or not _is_in_place(box, stay.box):
             self._stays[track.id] = _Stay(box, time, _patch(grey, box), time)
             return False
+        # Of the box it came to rest in, so that patches can be compared: the newest box wanders.
         if stay.is_still(_patch(grey, stay.box), track.face, time):
             self._add(HangingPicture(stay.box, stay.patch, time))
             return True
@@ -169,6 +173,7 @@ class Scenery:
         return False
 
     def _add(self, place: HangingPicture) -> None:
+        # What was hidden for a while, or lost its track, is the same picture: told once, kept once.
         is_known = any(_is_in_place(place.box, other.box) for other in self._places)
         self._places = [*(one for one in self._places if not _is_in_place(place.box, one.box)), place]
         self._places = self._places[-MOST_PLACES:]

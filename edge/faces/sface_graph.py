@@ -55,6 +55,7 @@ def _folded(nodes: list[Any], weights: Weights) -> list[Any]:
         if node.op_type in NO_EFFECT:
             continue
         if node.op_type == "BatchNormalization":
+            # Behind a layer it scales what that gives, else what the dense layer gets that follows.
             if kept[-1].op_type in {"Conv", "Gemm"}:
                 _fold_after(kept[-1], _gain_and_shift(node, weights), weights)
             else:

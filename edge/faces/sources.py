@@ -179,7 +179,7 @@ def _zip_member(archive: Path, member: str, size_bytes: int) -> bytes:
     if not zipfile.is_zipfile(archive):
         return b""
     with zipfile.ZipFile(archive) as opened, opened.open(member) as file:
-        return file.read(size_bytes + 1)
+        return file.read(size_bytes + 1)  # one more, so that a longer one shows and never fills the memory
 
 
 def _tar_member(archive: Path, member: str, size_bytes: int) -> bytes:
@@ -192,6 +192,7 @@ def _tar_member(archive: Path, member: str, size_bytes: int) -> bytes:
 
 
 def _download(url: str, size_bytes: int) -> bytes:
+    # http too: what counts is the SHA-256 that the manifest names.
     if not url.startswith(("https://", "http://")):
         raise InstallError(f"{url}: only http and https addresses are fetched")
     try:

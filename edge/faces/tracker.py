@@ -60,6 +60,7 @@ class Tracker:
         `time` is monotonic seconds and must not run backwards; a step back ends every track.
         """
         ended = self._expire(time)
+        # Of before this look: a neighbour may just have been lost, and this be theirs.
         others_lately = len(self._tracks) > 1
         pairs = self._assign(faces, time)
         seen = [
@@ -103,6 +104,7 @@ class Tracker:
     def _follow(self, face: Face, track: Track | None, others: Sequence[Face] | None, time: float) -> Track:
         if track is None:
             track_id, self._next_id = self._next_id, self._next_id + 1
+            # Nothing is known of a new one, so nothing may carry over to it.
             return Track(track_id, face, time, time, (0.0, 0.0), is_steady=False)
         return replace(
             track,
@@ -137,6 +139,8 @@ def _others(faces: Sequence[Face], face: Face, others_lately: bool) -> list[Face
 
 
 def _is_steady(track: Track, face: Face, others: Sequence[Face] | None, time: float) -> bool:
+    # With where it really was, not with where it should be by now: a prediction proves nothing about who it
+    # is.
     overlap = track.face.box.iou(face.box)
     if time - track.last_seen > STEADY_GAP_SECONDS:
         return False

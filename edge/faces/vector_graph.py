@@ -62,6 +62,7 @@ def fill_blocks(model: Any) -> None:
         if node.op_type == "Conv":
             added[node.output[0]] = _filled(node, weights, extra, is_hidden=_is_hidden(node, readers))
         elif node.op_type == "PRelu":
+            # Slopes of the new channels are zero: what is always zero stays so.
             weights[node.input[1]] = _padded(weights[node.input[1]], extra)
             added[node.output[0]] = extra
     _write(model, list(model.graph.node), weights)

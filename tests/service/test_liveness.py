@@ -16,8 +16,9 @@ from edge.errors import ConfigError
 from edge.event_log.log import EventLog
 from edge.faces.liveness.active import ActiveCheck
 from edge.faces.liveness.challenge import ChallengeStep
-from edge.faces.liveness.check import PassiveCheck, Unavailable
+from edge.faces.liveness.check import PassiveCheck
 from edge.faces.liveness.fusion import STRONG_NETWORKS
+from edge.faces.liveness.unavailable import Unavailable
 from edge.panel.gate_screen import GateScreen, Stage
 from edge.policy.access import AccessRules
 from edge.policy.rulebook import Level, RuleBook

@@ -83,7 +83,7 @@ class ActiveCheck:
     def observe(self, frame: Frame, face: Face, track_id: int, alone: bool) -> None:  # noqa: FBT001
         """Take one frame of a track; a face that touches this one fails a running challenge."""
         self._time, self._at = frame.time, frame.at
-        self._failures.pass_time(frame.time)
+        self._failures.pass_time(frame.time)  # its pauses end while nobody is asked, too
         self._end_those_who_stepped_back(track_id)
         self._passive.observe(frame, face, track_id, alone)
         yaw = pose(face.landmarks)[0]
@@ -93,6 +93,8 @@ class ActiveCheck:
         session = self._sessions.get(track_id)
         if session is not None and not session.is_over:
             self._step(frame, face, track_id, session)
+            # Whose face moved is not known: a resident's picture beside a face that does as asked must not
+            # pass.
             if not alone:
                 session.challenge.fail("another face touches this one")
 
@@ -105,6 +107,7 @@ class ActiveCheck:
         challenge.feed(frame.time, pose(face.landmarks)[0], face_scale_px(face))
         if challenge.done > before[1]:
             _end_turn(session)
+        # Coming closer has no relief to judge: it is seen in turns (`planarity`).
         if challenge.step in {ChallengeStep.LEFT, ChallengeStep.RIGHT} and session.follower is None:
             session.follower = self._asking.relief(frame.image, face.box)
         if (challenge.progress, challenge.done) != before:
@@ -169,16 +172,19 @@ class ActiveCheck:
         self._advise(track_id)
         if verdict is None:
             return None
+        # Whom the networks clearly refused is not asked at all: no answer makes a screen a face.
         must_answer = (verdict.passed or verdict.wants_more) and self._is_strict(resident_id)
         had_better = _is_in_doubt(verdict) or verdict.wants_more
         if not must_answer and not (had_better and self._asking.can_ask()):
             return verdict
         if not self._asking.can_ask():
             return Liveness(False, verdict.score, Reason.PAD_UNAVAILABLE, {**verdict.cues, "screen": 0.0})
+        # Only who is asked waits out this pause: a neighbour who need not answer is let in meanwhile.
         if self._failures.is_paused(resident_id, self._time):
             return Liveness(False, verdict.score, Reason.LOCKOUT_MAX_ATTEMPTS, verdict.cues)
         if self._is_somebody_else_asked(track_id):
             return None
+        # Refused narrowly: the refusal would stand. Asked, they get another judgement, by the same line.
         if not verdict.passed and not verdict.wants_more:
             self._passive.restart(track_id, self._time)
         self._begin(track_id, resident_id, self._steps_after(verdict, resident_id), self._yaws[track_id])
@@ -228,6 +234,7 @@ class ActiveCheck:
             session.is_over = True
             self._passive.restart(track_id, self._time)
             self._show(Prompt(track_id, "thanks"))
+        # "Wants more" is enough now: the answers are what more was asked for.
         verdict = self._passive.assess(track_id, session.resident_id)
         if verdict is None or not (verdict.passed or verdict.wants_more):
             return verdict
@@ -241,6 +248,7 @@ class ActiveCheck:
         self._failures.fail(session.resident_id, self._time)
         if not self._failures.is_paused(session.resident_id, self._time):
             self._show(Prompt(track_id, "again"))
+            # Other steps, and other pauses before them: what was filmed of the first try fits no second one.
             challenge = session.challenge
             self._begin(track_id, session.resident_id, len(challenge.steps), challenge.rest_yaw_deg)
             return None
@@ -279,6 +287,7 @@ class ActiveCheck:
     def reset(self, track_id: int) -> None:
         """Forget a track, and what it was asked. An unfinished challenge counts as a failed try."""
         session = self._sessions.pop(track_id, None)
+        # Else stepping out of view whenever a recording does not fit would give tries without end.
         if session is not None and not session.is_over and track_id not in self._refused:
             self._count_unfinished(session)
         self._advised.pop(track_id, None)

@@ -29,6 +29,7 @@ REACH = 0.8
 
 def witness(image: Image, face: Face) -> Witness:
     """Return a copy of `face` and its surroundings, with its landmarks moved along."""
+    # Cut and copied: the whole frames of ten samples would be 9 MB a visitor at 640x480.
     x, y = face.box.centre
     reach = REACH * max(face.box.width, face.box.height)
     left, top = max(int(x - reach), 0), max(int(y - reach), 0)

@@ -59,6 +59,7 @@ def draw_steps(count: int, random: Random) -> tuple[ChallengeStep, ...]:
     """Return `count` random steps, at least one turn and at most one step forward."""
     while True:
         steps = tuple(random.choice(list(ChallengeStep)) for _ in range(count))
+        # One turn at least: relief is judged in turns (`planarity`).
         if steps.count(ChallengeStep.CLOSER) <= min(1, count - 1):
             return steps
 

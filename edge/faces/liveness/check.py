@@ -80,10 +80,12 @@ class PassiveCheck:
         window = self._windows.setdefault(track_id, LivenessWindow(frame.time, frame.time))
         window.see(frame.time)
         window.face_px = face.box.width
+        # Taken back at once by coming near; it takes a verdict to ask for it again.
         window.must_come_nearer &= face.box.width < SURE_FACE_PX
         self._failures.see(track_id, frame.time)
         hindered = hindrance(face, alone, frame.image.shape[:2], self._limits)
         window.hindered_by = hindered
+        # Only kept: the networks run when somebody asks for a verdict, on the newest frame there is.
         window.waiting = (frame, face) if hindered is None else None
         if hindered is not None:
             window.hindrances[hindered] += 1
@@ -119,6 +121,7 @@ class PassiveCheck:
             return None
         window.want()
         self._score_waiting(window)
+        # Where a refusal would be no accusation either, there is nothing to conclude from.
         if not window.is_full() or window.samples[-1].is_night or window.is_badly_lit():
             return None
         fused = fuse(window.means())
@@ -129,6 +132,7 @@ class PassiveCheck:
         if window is None:
             return None
         window.want()
+        # It stands until recognition resets the track after a rest: no face tries until a good frame comes.
         if window.refusal is not None:
             return window.refusal
         if self._failures.is_paused(resident_id, window.last_seen):
@@ -146,6 +150,8 @@ class PassiveCheck:
         assert window.uncounted is not None  # noqa: S101 - its one caller has just seen to it
         fused, judged_px = window.uncounted
         window.uncounted = None
+        # Two tracks of one resident may be refused on one frame: the pause that the first began counts no
+        # more.
         if self._failures.is_paused(resident_id, window.last_seen):
             return refusal
         self._note_doubt(track_id, window, resident_id, fused, judged_px)
@@ -162,6 +168,7 @@ class PassiveCheck:
         if not window.is_full():
             self._use_the_wait(window)
             return self._unanswered(window)
+        # Recognition asks twice a frame (`is_ready`, `assess`), and a verdict notes doubts and times.
         if window.judged_at != window.last_seen:
             window.judged_at, window.judged = window.last_seen, self._verdict(track_id, window, resident_id)
         return window.judged
@@ -215,8 +222,10 @@ class PassiveCheck:
         if is_night:
             by_one = self._demands.monochrome == "one_network"
             nets = [net for net in nets if by_one and net.spec.name == NIGHT_NETWORK]
+        # The whole frame, before anything is cut out of it or averaged: see `brightened`.
         image = brightened(frame.image, face.box)
         scores = {net.spec.name: net.score(image, face.box) for net in nets}
+        # Of the frame as it came: brightening for the networks makes the light no better.
         dark = is_badly_lit(frame.image, face.box, self._limits)
         is_clear = not is_night and fuse(scores).is_clear
         return Sample(
@@ -226,6 +235,7 @@ class PassiveCheck:
             is_badly_lit=dark,
             is_clear=is_clear,
             is_night=is_night,
+            # Grain as brightened, for that is what the networks see.
             is_grainy=face.box.width < SURE_FACE_PX and grain(image, face.box) > MOST_GRAIN,
             face_px=face.box.width,
             odds=None if is_night else odds(scores),
@@ -236,6 +246,7 @@ class PassiveCheck:
         if self.closer is None or not (len(window.samples) == 1 or window.is_full()):
             return
         close = self.closer(frame.image, face)
+        # Landmarks of somebody else's face would bind the verdict to the wrong one; the witness will do then.
         if close is None or close.box.iou(face.box) < SAME_BOX:
             return
         window.close = (frame.image, close.landmarks)
@@ -262,6 +273,7 @@ class PassiveCheck:
         since = max(window.started, window.wanted_since or window.started)
         if window.last_seen - since <= ANSWER_SECONDS:
             return None
+        # From when it was first said, for `ADVISED_SECONDS`; then once more only after the track is reset.
         if window.advised_at is None:
             window.advised_at = window.last_seen
         if window.last_seen - window.advised_at > ADVISED_SECONDS:
@@ -280,9 +292,12 @@ class PassiveCheck:
         if window.samples[-1].is_night:
             return self._at_night(window, resident_id, cues)
         fused = fuse(window.means())
+        # Counted by `assess`, after a look at this very frame has said whose face it is.
         if not fused.is_live:
             window.uncounted = fused, window.judged_px()
             return _refused(window, fused, cues)
+        # A pass leaves doubts, too: a narrow one must not open on the next visit by half a second that looks
+        # good.
         self._note_doubt(track_id, window, resident_id, fused, window.judged_px())
         latest = window.latest()
         is_narrow = _is_narrow(window, fused, latest or ())
@@ -290,6 +305,7 @@ class PassiveCheck:
         is_doubted = window.is_doubted_afar and window.judged_px() < SURE_FACE_PX
         is_narrow_afar = is_narrow and window.face_px < SURE_FACE_PX
         window.must_come_nearer = is_doubted or is_narrow_afar or window.samples[-1].is_grainy
+        # No PIN is asked for from here: a step nearer may make the pass a clear one.
         if window.must_come_nearer:
             window.hindrances[Hindrance.TOO_FAR] += 1
             return self._unanswered(window)
@@ -332,13 +348,14 @@ class PassiveCheck:
     ) -> Liveness | None:
         """Decide without colour, as the site chose. Never an accusation: the networks do not know."""
         cues["monochrome"] = 1.0
+        # Not counted as a failure: it says nothing about the face.
         if self._demands.monochrome == "refuse":
             window.refusal = Liveness(False, None, Reason.PAD_NO_RESPONSE, cues)
             return window.refusal
         latest = window.latest()
         if latest is None:
             return None
-        if not window.samples[-1].scores:
+        if not window.samples[-1].scores:  # nothing was scored (`ask`): it was one face, more is not known
             return self._passed(window, resident_id, None, cues, is_enough=False)
         mean = window.means()[NIGHT_NETWORK]
         is_live = mean >= THRESHOLD and all(one.scores[NIGHT_NETWORK] >= THRESHOLD for one in latest)
@@ -365,6 +382,7 @@ class PassiveCheck:
 
     def _is_one_face(self, window: LivenessWindow) -> bool:
         samples = window.samples
+        # The oldest, the middle and the newest: whoever is exchanged on the way is in one of them.
         chosen = [one.witness for one in (samples[0], samples[len(samples) // 2], samples[-1])]
         try:
             self._embed_newest(window)
@@ -409,6 +427,7 @@ class PassiveCheck:
     def restart(self, track_id: int, time: float) -> None:
         """Judge a track anew from `time` on, by the frames from there and those remembered."""
         old = self._windows.get(track_id)
+        # A new window, so also no refusal; `before` stays, or the face could be exchanged during a challenge.
         if old is not None:
             self._windows[track_id] = LivenessWindow(time, time, wanted_since=time, before=old.before)
 
@@ -446,30 +465,3 @@ def _is_narrow(window: LivenessWindow, fused: Fused, latest: Sequence[Sample]) -
 def _hindered(window: LivenessWindow) -> dict[str, float]:
     """Return how many frames each hindrance spoilt, for the event and the door's screen."""
     return {f"frames_{name}": float(count) for name, count in window.hindrances.items()}
-
-
-class Unavailable:
-    """Liveness that could not be loaded: nobody passes by face alone, and the reason says why."""
-
-    def __init__(self, why: str) -> None:
-        self.why = why
-
-    def observe(self, frame: Frame, face: Face, track_id: int, alone: bool) -> None:  # noqa: FBT001
-        """Look at nothing."""
-
-    def is_ready(self, track_id: int, resident_id: str | None = None) -> bool:  # noqa: ARG002
-        """Return that the answer is known."""
-        return True
-
-    def assess(self, track_id: int, resident_id: str | None = None) -> Liveness | None:  # noqa: ARG002
-        """Refuse with `PAD_UNAVAILABLE`."""
-        return Liveness(False, None, Reason.PAD_UNAVAILABLE)
-
-    def opinion(self, track_id: int) -> bool | None:
-        """Have none."""
-
-    def confirm(self, track_id: int, resident_id: str) -> None:
-        """Take note of nothing: nobody passes."""
-
-    def reset(self, track_id: int) -> None:
-        """Forget nothing."""

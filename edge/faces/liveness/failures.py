@@ -152,6 +152,7 @@ class Failures:
             # Ten doublings are past the longest wait; the 1,024th would overflow.
             wait = FIRST_WAIT_SECONDS * 2.0 ** min(tally.tries - 1, 10)
             tally.next_try = time + min(wait, LONGEST_WAIT_SECONDS)
+        # Early or not: else a phone that always comes nearer, or misses narrowly, would never be counted.
         if is_news:
             self._count_visit(tally, resident_id, time)
         return is_early
@@ -179,11 +180,13 @@ class Failures:
         tally = self._tallies.get(resident_id)
         if tally is None:
             return True
+        # The refused face had gone before this one came: a resident after a phone begins afresh.
         if track_id != tally.track_id and since - tally.seen >= AWAY_SECONDS:
             tally.last = tally.refused = float("-inf")
         if not self._goes_on(tally, time):
             tally.next_try = float("-inf")
             return True
+        # To ask prolongs the visit: whoever waits it out in view does not become a new visit by waiting.
         tally.last = tally.seen = time
         tally.track_id = track_id
         return time >= tally.next_try or _is_nearer(tally, face_px)
@@ -231,10 +234,13 @@ class Failures:
             return False
         if 0 <= since - tally.held <= DOUBTED_SECONDS:
             return True
+        # Standing still, a phone was let in at the third try, two seconds after it was refused.
         if tally.track_id == track_id and 0 <= since - tally.refused <= DOUBTED_SECONDS:
             return True
+        # On its own track the window itself knows of the doubt (`LivenessWindow.is_doubted`).
         if tally.doubted_track == track_id:
             return False
+        # Not sooner than half a second: that is a track that broke, and the same visit.
         return BROKEN_SECONDS <= since - tally.doubted <= DOUBTED_SECONDS
 
     def _goes_on(self, tally: _Tally, time: float) -> bool:
@@ -269,9 +275,10 @@ class Failures:
         self._door = [*(at for at in self._door if 0 <= time - at <= MEMORY_SECONDS), time]
         if len(self._door) >= DOOR_ALARM:
             self.tell(Pause("alarm", None, time, failures=len(self._door)))
-            self._door.clear()
+            self._door.clear()  # the next alarm after as many again, not at each failure from here on
 
 
 def _is_nearer(tally: _Tally, face_px: float) -> bool:
     """Say whether this face has come nearer since it was refused far off."""
+    # Where it was refused near by, still nearer shows the networks nothing new.
     return tally.face_px < SURE_FACE_PX and face_px >= NEARER * tally.face_px

@@ -95,7 +95,9 @@ def fuse(means: Mapping[str, float]) -> Fused:
         raise ValueError(f"no rule for the liveness networks {', '.join(means) or 'none'}")
     pair = [means[name] for name in PAIR if name in means]
     others = [value for name, value in means.items() if name not in PAIR]
+    # Each opinion one vote, however many networks it is made of.
     score = fmean(fmean(opinion) for opinion in (pair, others) if opinion)
+    # The pair must also say yes by itself: of four still attacks it refused all, the mean of both three.
     least = min(score, fmean(pair)) if pair else score
     is_live = least >= THRESHOLD
     is_split = is_live and bool(others) and fmean(others) < NEAR_MISS
@@ -116,7 +118,7 @@ def odds(scores: Mapping[str, float]) -> float | None:
 
 
 def _log_odds(score: float) -> float:
-    least = math.exp(-MOST_ODDS)
+    least = math.exp(-MOST_ODDS)  # so that a score of exactly 0 or 1 has a logarithm
     return min(max(math.log(max(score, least) / max(1 - score, least)), -MOST_ODDS), MOST_ODDS)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from edge.errors import ModelCorrupt, ModelMissing
 from edge.faces.liveness.active import ActiveCheck, Asking
-from edge.faces.liveness.check import PassiveCheck, Unavailable
+from edge.faces.liveness.check import PassiveCheck
 from edge.faces.liveness.demands import Demands
 from edge.faces.liveness.fusion import (
     ALLOWED_SETS,
@@ -19,6 +19,7 @@ from edge.faces.liveness.fusion import (
     is_weak,
 )
 from edge.faces.liveness.nets import SPECS, PassiveNet
+from edge.faces.liveness.unavailable import Unavailable
 from edge.faces.manifest import ModelManifest, load_manifest
 from edge.faces.weights import checked, models_directory, open_session
 
@@ -136,6 +137,7 @@ def load_liveness(
     if wanted.mode == "off":
         report(OFF_WARNING)
         return LoadedLiveness(None, "off", problem=OFF_WARNING)
+    # Chosen by which files are there, never by which can be opened: a wrong file is refused, not skipped.
     names = wanted.networks or best_set(directory)
     try:
         nets = load_nets(names, directory)

@@ -101,5 +101,5 @@ def live_probability(logits: NDArray[np.float32], live: int) -> float:
     values = np.asarray(logits, np.float64).reshape(-1)
     if not np.isfinite(values).all():
         raise FrameRefused("a liveness network answered with numbers that are not finite")
-    powers = np.exp(values - values.max())
+    powers = np.exp(values - values.max())  # less the largest, so that none overflows
     return float(powers[live] / powers.sum())

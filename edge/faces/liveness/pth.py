@@ -104,6 +104,7 @@ def _storages(stream: BytesIO, keys: Any, wanted: Mapping[str, _Storage]) -> dic
         found[key] = np.frombuffer(raw, storage.dtype)
         if len(found[key]) != storage.length:
             raise ModelCorrupt(f"storage {key!r:.60} of the checkpoint is cut short or of another length")
+    # Nothing may hide behind what was understood.
     if stream.read(1):
         raise ModelCorrupt("the checkpoint goes on after its last storage")
     return found
@@ -113,6 +114,8 @@ def _filled(state: Mapping[str, _Tensor], storages: Mapping[str, NDArray[Any]]) 
     arrays = {}
     for name, tensor in state.items():
         size = math.prod(tensor.shape)
+        # Within its storage: `_tensor` has seen to it, and copied so that no array keeps the whole file
+        # alive.
         values = storages[tensor.storage.key][tensor.offset : tensor.offset + size]
         arrays[name] = values.reshape(tensor.shape).copy()
     return arrays

@@ -93,6 +93,7 @@ class NearInfrared:
     def evidence(self, frame: Frame, face: Face) -> SensorEvidence:
         """Return 1 when a face is where `face` should be in the infrared picture, else 0."""
         self._catch_up(frame.time)
+        # Of another moment it proves nothing: invalid, and too many invalid readings are a failure.
         seen = self._now
         if seen is None or abs(seen.time - frame.time) > LATE_SECONDS:
             return SensorEvidence(0.0, False, frame.time, self.source)
@@ -168,6 +169,8 @@ class SensorCheck:
         readings = self._readings.get(track_id)
         if verdict is None or readings is None or not (verdict.passed or verdict.wants_more):
             return verdict
+        # Asked only once the inner check said yes, or that it wants more: sensors add to it and never
+        # replace it.
         means = {sensor.source: readings.mean(sensor.source) for sensor in self._sensors}
         if any(math.isnan(mean) for mean in means.values()):
             is_late = readings.last_seen - readings.started > PATIENCE_SECONDS

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from edge.domain import Reason
-from edge.faces.liveness.check import Unavailable
 from edge.faces.liveness.gate import GateLimits
+from edge.faces.liveness.unavailable import Unavailable
 from edge.faces.liveness.window import MOST_FRAMES
 from tests.faces.liveness.nets import ALIVE, ANNA, CLEARLY, ENOUGH, PHONE, scene, setup
 from tests.fakes.scene import Actor, axis

@@ -10,8 +10,9 @@ import pytest
 from edge.domain import Decision, Frame, Verdict
 from edge.faces.liveness.active import ActiveCheck, Asking
 from edge.faces.liveness.challenge import ChallengeStep
-from edge.faces.liveness.check import PassiveCheck, Unavailable
+from edge.faces.liveness.check import PassiveCheck
 from edge.faces.liveness.gate import GateLimits
+from edge.faces.liveness.unavailable import Unavailable
 from edge.recognition.pipeline import Pipeline
 from tests.faces.liveness.asking import TURNED, Depth
 from tests.faces.liveness.nets import ALIVE, ANNA, MALLORY, PHONE, TRUSTED, Eye
