@@ -328,7 +328,6 @@ class Staff:
         values: Mapping[str, str | int | float],
         reset: Iterable[str] = (),
         wait_seconds: float = 0.0,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> ConfigView:
         """Want other settings of a door; return what it made of them within `wait_seconds`.
 
@@ -344,7 +343,7 @@ class Staff:
         while (found := self.configuration(door)).reported is None or found.reported.rev < rev:
             if time.monotonic() > deadline:
                 break
-            sleep(POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
         return found
 
     def configuration(self, door: str) -> ConfigView:

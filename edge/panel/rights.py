@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from edge.policy.rulebook import Level, RightsGroup
     from edge.policy.schedule import Schedule
 
-DEFAULT_LEVEL = "resident"
-"""What somebody new gets where the rules have it."""
-
 
 @dataclass(frozen=True, slots=True)
 class RightsChoice:

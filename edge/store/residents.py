@@ -260,10 +260,6 @@ class ResidentStore:
         sql = f"{FACES} WHERE resident_id = ? ORDER BY id"
         return tuple(self._templates(self.query(sql, resident_id)))
 
-    def templates_count(self, resident_id: str) -> int:
-        """Return how many templates of a resident there are. Needs no key."""
-        return int(self.query("SELECT count(*) FROM templates WHERE resident_id = ?", resident_id)[0][0])
-
     def faces_by_consent(self) -> dict[str, str]:
         """Return whose templates there are under each consent: consent -> resident id. Needs no key."""
         sql = "SELECT DISTINCT consent_id, resident_id FROM templates WHERE consent_id NOT NULL"

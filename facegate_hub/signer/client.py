@@ -289,13 +289,13 @@ def socket_path(folder: Path) -> Path:
     return Path(named) if named else signing_folder(folder) / SOCKET_FILE
 
 
-def open_signer(folder: Path, token: str | None = None) -> SignerClient:
-    """Return the way to the signer of the site in `folder`; the token of `FACEGATE_TOKEN` by default.
+def open_signer(folder: Path) -> SignerClient:
+    """Return the way to the signer of the site in `folder`, with the token of `FACEGATE_TOKEN` if any.
 
     Over the socket where a signer listens; else in this process, where the account may read the key, so
     that a site of one account needs nothing more. Raises `ConfigError` where neither is so.
     """
-    token, path = token or os.environ.get(TOKEN_VARIABLE) or None, socket_path(folder)
+    token, path = os.environ.get(TOKEN_VARIABLE) or None, socket_path(folder)
     # A socket that somebody named is used even when nobody listens there: the caller then hears that the
     # signer does not answer, instead of signing past it.
     if SOCKET_VARIABLE in os.environ or listens(path):

@@ -88,20 +88,17 @@ class Policy:
             names = [sorted(_covered(connection, grant)) for grant in held]
         return sorted({door for some in names for door in some})
 
-    def partner(
-        self, connection: Connection, principal: Principal, right: str, door: str, about: str = ""
-    ) -> str | None:
+    def partner(self, connection: Connection, principal: Principal, right: str, door: str) -> str | None:
         """Return "" where one person is enough, the first one's name for the second, None for the first.
 
-        `about` is the digest of what both have to want. Two programs are not two people: whoever speaks for
-        one of them in the hub's name speaks for all.
+        Two programs are not two people: whoever speaks for one of them in the hub's name speaks for all.
         """
-        return self.partners(connection, principal, right, [(door, about)])[0]
+        return self.partners(connection, principal, right, [(door, "")])[0]
 
     def partners(
         self, connection: Connection, principal: Principal, right: str, wishes: list[tuple[str, str]]
     ) -> list[str | None]:
-        """Return `partner` of each (door, digest): for all of them or, with None somewhere, for none.
+        """Return `partner` of each (door, digest of what both want): for all, or with a None for none.
 
         Only a wish that somebody else has asked for at every door uses their voices up. Otherwise this
         person is noted as the first one at each door: were a colleague's voice at one door used up by a wish

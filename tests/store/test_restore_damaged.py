@@ -78,7 +78,7 @@ def revived(data: Path) -> list[str]:
         closing(Accounts(data / ACCOUNTS_FILE)) as accounts,
         closing(SqliteLedger(data / LEDGER_FILE)) as commands,
     ):
-        if store.templates_count("anna") or "c-anna" in ledger.in_force():
+        if "anna" in store.last_enrolled() or "c-anna" in ledger.in_force():
             found.append("the face of who withdrew")
         if "gone" in {one.id for one in store.list()}:
             found.append("who was removed")
