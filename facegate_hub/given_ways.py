@@ -184,7 +184,9 @@ class IssuedWays:
                 return  # a recording of when it had less: only a door that was restored now has less again
             mine = GIVEN_WAYS.c.device == ask.device
             for number, why in ask.settled.items():
-                one = (mine, GIVEN_WAYS.c.number == number, GIVEN_WAYS.c.status == WAITING)
+                # Also one that was replaced on its way: a PIN that the door took opens it.
+                known_as = [WAITING, REPLACED] if why is None else [WAITING]
+                one = (mine, GIVEN_WAYS.c.number == number, GIVEN_WAYS.c.status.in_(known_as))
                 status = {"status": TAKEN if why is None else REFUSED, "why": why, "sealed": None}
                 connection.execute(sa.update(GIVEN_WAYS).where(*one).values(**status))
             if ask.upto < before:  # an older copy of its files was put back: it has them no more
@@ -202,7 +204,9 @@ class IssuedWays:
         """
         if ask.asked_at is None:
             return last is None
-        return (last or 0) < ask.asked_at < (self._now() + CLOCK_AHEAD_SECONDS) * 1000
+        latest = (self._now() + CLOCK_AHEAD_SECONDS) * 1000
+        # Of a last one that lies beyond: its clock was wrong then.
+        return (last if last is not None and last < latest else 0) < ask.asked_at < latest
 
     def due(self) -> list[GivenWays]:
         """Return what each door that asked is to be told. What was ended meanwhile goes to none."""
