@@ -6,6 +6,7 @@ from edge.config.settings import Settings
 from edge.errors import ConfigError, StoreError, SyncError
 from edge.service.property.configuration import CONFIGURATION_FILE, Configuration
 from edge.wire.configuration import Desired
+from tests.waiting import wait_until
 
 
 def file(**recognition):
@@ -79,6 +80,49 @@ def test_the_file_of_the_installer_wins_when_it_became_stricter(path):
 def test_a_damaged_file_never_stops_the_door(path, text):
     path.write_text(text)
     assert Configuration(file(), path).now == file()
+
+
+def test_what_the_card_does_not_give_at_the_start_counts_once_it_does(path):
+    """The door went by its installer's looser settings until the next start, without a network for good."""
+    Configuration(file(), path).take(wish(3, lock__unlock_seconds=8, recognition__fpir=1e-4))
+    hidden = path.rename(path.with_name("hidden"))
+    path.mkdir()  # cannot be read as a file
+    heard: list[Settings] = []
+    configuration = Configuration(file(), path)
+    configuration.subscribe(heard.append)
+    configuration.look_again()
+    assert configuration.now == file()
+    path.rmdir()
+    hidden.rename(path)
+
+    def is_found() -> bool:
+        configuration.look_again()
+        return bool(heard)
+
+    wait_until(is_found)
+    assert configuration.now.lock.unlock_seconds == 8
+    assert configuration.reported().pending == ("recognition.fpir",)
+    assert configuration.is_start_owed
+    with pytest.raises(SyncError, match="older"):
+        configuration.take(wish(2))
+    assert not Configuration(file(), path).is_start_owed
+
+
+def test_what_is_sent_again_to_a_door_whose_file_was_damaged_is_owed_a_start(path):
+    path.write_text("{")
+    configuration = Configuration(file(), path)
+    configuration.look_again()
+    assert configuration.reported().pending == ()
+    configuration.take(wish(3, recognition__fpir=1e-4))
+    assert configuration.is_start_owed
+    assert not Configuration(file(), path).is_start_owed
+
+
+def test_what_is_wished_of_a_door_that_lost_nothing_waits_for_an_order(path):
+    configuration = Configuration(file(), path)
+    configuration.take(wish(1, recognition__fpir=1e-4))
+    assert configuration.reported().pending == ("recognition.fpir",)
+    assert not configuration.is_start_owed
 
 
 def test_what_cannot_be_kept_does_not_count(path):

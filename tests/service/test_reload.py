@@ -8,7 +8,7 @@ from edge.errors import ConfigError
 from edge.policy.modes import Mode, ModeState
 from edge.service.hardware import DoorHardware
 from edge.service.property.configuration import Configuration
-from edge.service.property.reload import Reloader
+from edge.service.property.reload import OWED_START_SECONDS, Reloader
 from edge.store.retention import Retention
 from edge.wire.configuration import Desired
 from tests.service.test_door_access import RULES, Site
@@ -18,8 +18,10 @@ from tests.test_controller import grant
 class Place:
     """A door's access and hardware with its reloader; `restarts` counts the orders to stop."""
 
-    def __init__(self, folder, stack, is_supervised=True):
+    def __init__(self, folder, stack, is_supervised=True, configuration=None):
         self.site, self.restarts = Site(folder, stack), 0
+        if configuration is not None:
+            (folder / "configuration.json").write_text(configuration)
         self.configuration = Configuration(self.site.settings, folder / "configuration.json")
         self.hardware = DoorHardware(self.site.settings, self.site.clock, lambda draft: None, {})
         stack.callback(self.hardware.close)
@@ -97,6 +99,27 @@ def test_what_is_built_at_the_start_starts_the_door_anew_once_the_answer_has_lef
     assert place.restarts == 0
     place.wait()
     assert place.restarts == 1
+
+
+def test_settings_that_the_last_start_missed_start_the_door_anew_by_themselves(begin):
+    """The property saw them as waiting, and somebody let in by the looser ones stayed so for months."""
+    place = begin(configuration="{")
+    place.wish(1, recognition__fpir=1e-4)
+    place.wait()
+    assert place.restarts == 0
+    place.site.clock.advance(OWED_START_SECONDS)
+    place.wait()
+    place.wait()
+    assert place.restarts == 1
+
+
+def test_settings_that_no_start_missed_wait_for_an_order(begin):
+    place = begin()
+    place.wish(1, recognition__fpir=1e-4)
+    place.site.clock.advance(OWED_START_SECONDS)
+    place.wait()
+    place.wait()
+    assert place.restarts == 0
 
 
 def test_whoever_is_on_the_way_in_gets_in_first(begin):

@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from edge.aside import Aside, monotonic
 from edge.config.remote import AT_START, remote_values, with_remote
 from edge.durable import write_whole
 from edge.errors import ConfigError, FacegateError, StoreError, SyncError
@@ -25,6 +26,9 @@ logger = logging.getLogger(__name__)
 CONFIGURATION_FILE = "configuration.json"
 """Its name inside the data folder."""
 
+AGAIN_SECONDS = 5.0
+"""Between two attempts to read what a failing card did not give at the start."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -40,7 +44,9 @@ class Configuration:
 
     `installed` is the file's. A kept configuration that the file no longer allows is left out as a
     whole, with reasons: the door runs as its installer wrote. Nothing here raises at the start.
-    Who subscribes gets new settings when they count, before `take` returns.
+    Who subscribes gets new settings when they count, before `take` returns. What the card does not give at
+    the start is looked for again (`look_again`), and the property sends it at the next connection: by either
+    way the door comes to what counts only with a start (`is_start_owed`).
     """
 
     def __init__(self, installed: Settings, path: Path) -> None:
@@ -48,13 +54,17 @@ class Configuration:
         self._installed = installed
         self._path = path
         self._lock = threading.Lock()
-        self._kept = _load(path)
-        self._wanted = installed
+        self._aside = Aside("configuration")
+        self._again_at = 0.0
+        self._is_unread = self._is_lost = False
+        self._kept, self._wanted = Kept(), installed
         try:
-            self._wanted = with_remote(installed, self._kept.values)
-        except ConfigError as error:
-            logger.error("the property's configuration is left out: %s", error)  # noqa: TRY400 - one clear line
-            self._kept = Kept(self._kept.rev, {}, tuple(str(error).splitlines()))
+            self._count(_read(path))
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            logger.error("%s: the property's configuration is lost (%s); it comes again", path, error)  # noqa: TRY400
+            self._is_lost, self._is_unread = True, isinstance(error, OSError)
         self._began = remote_values(self._wanted)
 
     @property
@@ -62,6 +72,11 @@ class Configuration:
         """The settings that were asked for last and allowed; `reported` says which of them wait."""
         with self._lock:
             return self._wanted
+
+    @property
+    def is_start_owed(self) -> bool:
+        """Whether something waits for a start that would count now, had the card given it at the last one."""
+        return self._is_lost and bool(self.reported().pending)
 
     def subscribe(self, listener: Callable[[Settings], object]) -> None:
         """Have `listener` get every new settings from now on."""
@@ -92,6 +107,37 @@ class Configuration:
         for listener in self._listeners:
             listener(wanted)
 
+    def look_again(self) -> None:
+        """Have what the card did not give at the start count once it does. Call it every second."""
+        if not self._is_unread or monotonic() < self._again_at:
+            return
+        self._again_at = monotonic() + AGAIN_SECONDS
+        try:
+            kept = self._aside.ask(lambda: _read(self._path))
+        except (OSError, ValueError) as error:
+            # A file that can be read and is damaged, or gone, does not get better.
+            is_told_now = isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
+            self._is_unread = self._is_unread and is_told_now
+            return
+        with self._lock:
+            if self._kept.rev >= kept.rev:
+                return  # the property has sent it, or a newer one, meanwhile
+            self._is_unread = False
+            self._count(kept)
+            wanted = self._wanted
+        logger.warning("%s: the property's configuration can be read now, and counts", self._path)
+        for listener in self._listeners:
+            listener(wanted)
+
+    def _count(self, kept: Kept) -> None:
+        """Let what was kept count, as far as the file allows it by now."""
+        self._kept = kept
+        try:
+            self._wanted = with_remote(self._installed, kept.values)
+        except ConfigError as error:
+            logger.error("the property's configuration is left out: %s", error)  # noqa: TRY400 - one clear line
+            self._kept = Kept(kept.rev, {}, tuple(str(error).splitlines()))
+
     def reported(self) -> Reported:
         """Return what counts now, what waits for the next start, and why the newest wish does not count."""
         with self._lock:
@@ -106,20 +152,18 @@ class Configuration:
             raise StoreError(
                 f"{self._path}: the configuration cannot be kept, so it does not count: {error}"
             ) from error
-        self._kept = kept
+        self._kept, self._is_unread = kept, False
 
 
-def _load(path: Path) -> Kept:
-    """Return what was kept; nothing when there is nothing, or nothing readable."""
+def _read(path: Path) -> Kept:
+    """Return what was kept. Raises `OSError` when the card does not give it, `ValueError` for damage."""
+    content = path.read_bytes()
     try:
-        fields = parse_object(path.read_bytes())
+        fields = parse_object(content)
         wish = Desired.parse(json.dumps(fields["desired"]).encode())
         return Kept(wish.rev, wish.values, tuple(map(str, fields["refused"])))
-    except FileNotFoundError:
-        return Kept()
-    except (OSError, ValueError, KeyError, TypeError, FacegateError) as error:
-        logger.error("%s: the property's configuration is lost (%s); it comes again", path, error)  # noqa: TRY400
-        return Kept()
+    except (ValueError, KeyError, TypeError, FacegateError) as error:
+        raise ValueError(f"damaged: {error}") from error
 
 
 def _save(path: Path, kept: Kept) -> None:

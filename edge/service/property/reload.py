@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 LEAVE_SECONDS = 1.0
 """Between the answer and the stop: a turn of the connection takes 0.1 s."""
 
+OWED_START_SECONDS = 600.0
+"""Between two starts for settings that a start missed: a card may fail at each of them."""
+
 
 class Reloader:
     """Brings changed settings and access rules to a running door. Any thread; call `tick` every second.
@@ -45,6 +48,7 @@ class Reloader:
         self._retention = retention
         self._clock = clock
         self._restart = restart
+        self._began_at = clock.monotonic()
         self._leave_at: float | None = None
         self._lock = threading.Lock()
 
@@ -69,8 +73,14 @@ class Reloader:
         return self._start_anew(waiting) if waiting else CommandOutcome("done", say("order.reloaded"))
 
     def tick(self) -> None:
-        """Stop the door when it is time to, and locked."""
-        if self._restart is None or self._leave_at is None or self._clock.monotonic() < self._leave_at:
+        """Stop the door when it is time to, and locked; also for settings that the last start missed."""
+        self._configuration.look_again()
+        if self._restart is None:
+            return
+        has_run = self._clock.monotonic() - self._began_at >= OWED_START_SECONDS
+        if self._leave_at is None and has_run and self._configuration.is_start_owed:
+            self._start_anew(list(self._configuration.reported().pending))
+        if self._leave_at is None or self._clock.monotonic() < self._leave_at:
             return
         if self._hardware.door.state.lock is not LockStatus.UNLOCKED:  # nobody is on the way in
             self._restart()
