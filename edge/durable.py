@@ -51,6 +51,12 @@ def _draft(path: Path) -> Iterator[tuple[Path, io.BufferedWriter]]:
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             yield draft, file
+    except OSError as error:
+        # Drawn anew for each attempt, the draft's name would make every failure another one, and tells nobody
+        # which file is meant.
+        if str(error.filename) == str(draft):
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
         draft.unlink(missing_ok=True)
 
