@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MOST_COMMIT_SECONDS = 2.0
-"""Whoever was recognised longer ago than this need not be who stands at the door now."""
+"""Whoever was recognised longer ago than this need not be who stands at the door now. Of several decisions on
+one frame each waits for the entries before it, up to a second each on a slow card."""
 
 CONFIRMED_SECONDS = 5.0
 """After this an order to unlock has been carried out or given up: the guard has 1.5 s."""
@@ -96,7 +97,9 @@ class DoorController:
             # camera may send worse than that.
             self._report_frame(frame, str(error))
             return []
-        return [self._act(decision) for decision in decisions]
+        # From here on, for all of them: what is written of one is time in which the next one may walk away.
+        began = self._clock.monotonic()
+        return [self._act(decision, began) for decision in decisions]
 
     def enter(self, draft: EventDraft, rights: Authorisation) -> EntryOutcome:
         """Write down what a reader decided, then open if it allows, then note that it did.
@@ -107,7 +110,10 @@ class DoorController:
         # Nothing follows from a refusal, so it may wait in memory whatever the site chose.
         if not rights.allowed:
             return EntryOutcome(self._events.record(draft), rights.reason)
-        began = self._clock.monotonic()
+        return self._admit(draft, rights, self._clock.monotonic())
+
+    def _admit(self, draft: EventDraft, rights: Authorisation, began: float) -> EntryOutcome:
+        """Write the grant down, then open, unless that is more than two seconds after `began`."""
         try:
             # "deny": on the card before anything moves. "open": what cannot be stored waits in memory.
             write = self._events.commit if self._on_failure == "deny" else self._events.record
@@ -136,7 +142,7 @@ class DoorController:
         for rights, _ in failed:
             rights.not_opened()
 
-    def _act(self, decision: Decision) -> DoorOutcome:
+    def _act(self, decision: Decision, began: float) -> DoorOutcome:
         rights = None
         if decision.verdict is Verdict.GRANT and decision.resident_id is not None:
             # Identified first, authorised second: a search that knew rights would match look-alikes.
@@ -145,7 +151,7 @@ class DoorController:
                 decision = replace(decision, verdict=Verdict.DENY, reason=rights.reason)
         if decision.verdict is not Verdict.GRANT or rights is None:
             return DoorOutcome(decision, self._events.record(_draft(decision, rights)))
-        admission = self.enter(_draft(decision, rights), rights)
+        admission = self._admit(_draft(decision, rights), rights, began)
         if admission.reason is not Reason.GRANTED:
             decision = replace(decision, verdict=Verdict.DENY, reason=admission.reason)
         return DoorOutcome(decision, admission.event, admission.unlocked_seconds)

@@ -164,6 +164,19 @@ def test_a_record_that_took_too_long_opens_for_nobody(wire, on_failure):
     assert controller.handle(FRAME)[0].unlocked_seconds == 5.0
 
 
+def test_who_waited_for_what_was_written_before_them_is_too_late_as_well(wire):
+    """Several decisions on one frame are written one after the other, on a card that takes 1.5 s for each."""
+    clock = ManualClock()
+    others = replace(grant(), verdict=Verdict.DENY, reason=Reason.UNKNOWN_CREDENTIAL, resident_id=None)
+    controller = DoorController(Sees(others, grant()), Rules(), written(wire, clock), wire, clock)
+    wire.stall = lambda: clock.advance(1.5)
+
+    outcomes = controller.handle(FRAME)
+
+    assert [one.decision.reason for one in outcomes] == [Reason.UNKNOWN_CREDENTIAL, Reason.TOO_LATE]
+    assert "unlock 5" not in wire.history
+
+
 def test_a_dead_relay_is_an_event_and_a_refusal(wire):
     wire.lock_fails = True
 
