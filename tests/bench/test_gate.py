@@ -11,12 +11,14 @@ import pytest
 
 from edge.bench.gate.cast import make_actor, split
 from edge.bench.gate.compose import Layer, Scene, hangs, stands, swings, visits, walks_up
+from edge.bench.gate.people import load_cast
 from edge.bench.gate.report import line, plot, table, totals
 from edge.bench.gate.run import judge, play_all, run
 from edge.bench.gate.scenes import Cast, Play, plays
 from edge.domain import Decision, Reason, Verdict
 from edge.errors import FacegateError
 from edge.replay.door import Recognition
+from edge.service.recognition.recogniser import Models
 from tests.fakes import scene as fakes
 
 ANNA, BELA, CARL, STRANGER = (fakes.Actor(n, fakes.axis(n)) for n in range(4))
@@ -72,6 +74,24 @@ def test_a_recording_enrols_from_its_beginning_and_acts_from_the_rest():
     assert len(enrolled) == 7
     assert [int(one[0, 0, 0]) for one in (*enrolled, *acting)] == list(range(20))
     assert split(frames[:1]) == (frames[:1], frames[:1])
+
+
+def test_of_two_photographs_one_enrols_and_the_other_acts(world, tmp_path):
+    """Nobody is recognised by the picture that they were enrolled from."""
+    taken = [world.frame(0, (who, 200, 120, 200)).image for who in (ANNA, BELA, CARL)]
+    for name, shown in (("anna", taken[:2]), ("carl", taken[2:])):
+        (tmp_path / name).mkdir()
+        for number, image in enumerate(shown):
+            cv2.imwrite(str(tmp_path / name / f"{number}.png"), image)
+
+    cast, rows = load_cast(tmp_path, None, None, Models(world, world, None), print)  # type: ignore[arg-type]
+
+    assert [float(rows[name][0] @ who.embedding) for name, who in (("anna", ANNA), ("carl", CARL))] == [
+        pytest.approx(1.0, abs=1e-3)
+    ] * 2
+    assert [one.name for one in cast.residents] == ["anna", "carl"]
+    assert np.array_equal(cast.residents[0].frames[0], taken[1])
+    assert np.array_equal(cast.residents[1].frames[0], taken[2])
 
 
 def test_a_recording_without_a_face_is_refused_by_name(world):

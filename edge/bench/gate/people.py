@@ -13,7 +13,7 @@ from edge.enrol.shots import ShotTaker, agreeing, resident_rows
 from edge.errors import EnrolmentRefused, FacegateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from edge.bench.gate.cast import Actor
@@ -29,16 +29,17 @@ def load_cast(
     """Return who plays, and the rows to enrol for the residents.
 
     In each folder a file, or a folder of files, is one person; the name without its suffix is the
-    resident's. A recording enrols its person from its beginning and acts from the rest. Recordings in
+    resident's. A recording enrols its person from its beginning and acts from the rest; of two photographs
+    the first enrols and the second acts. Recordings in
     `shown` are of pictures or screens and are named after the resident that they show. Who cannot be
     used is left out and reported. Raises `FacegateError` with fewer than two residents.
     """
     taker = ShotTaker(models.detector, models.embedder)
     rows: dict[str, list[Embedding]] = {}
     residents = []
-    for name, path in _named(people):
+    for name, files in _named(people):
         try:
-            enrolled, acting, fps = _loaded(path)
+            enrolled, acting, fps = _loaded(files)
             rows[name] = _enrol(taker, enrolled, fps, name)
             residents.append(make_actor(name, acting, fps, models.detector))
         except FacegateError as error:
@@ -53,30 +54,34 @@ def load_cast(
 def _actors(
     folder: Path | None, models: Models, report: Callable[[str], object], known: set[str] | None = None
 ) -> Iterator[Actor]:
-    for name, path in () if folder is None else _named(folder):
+    for name, files in () if folder is None else _named(folder):
         if known is not None and name not in known:
-            report(f"left out: {path} shows {name}, who is no resident here")
+            report(f"left out: {files[0]} shows {name}, who is no resident here")
             continue
         try:
-            _, acting, fps = _loaded(path)
+            _, acting, fps = _loaded(files)
             yield make_actor(name, acting, fps, models.detector)
         except FacegateError as error:
             report(f"left out: {error}")
 
 
-def _named(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield each person's name and first recording, or first photograph, in order of name."""
+def _named(folder: Path) -> Iterator[tuple[str, list[Path]]]:
+    """Yield each person's name and first recording, or first two photographs, in order of name."""
     for entry in sorted(folder.iterdir()):
         files = sorted(entry.iterdir()) if entry.is_dir() else [entry]
         clips = [file for file in files if file.suffix.lower() in CLIP_SUFFIXES]
         pictures = [file for file in files if is_picture(file)]
-        for chosen in (clips or pictures)[:1]:
+        if chosen := clips[:1] or pictures[:2]:
             yield entry.stem, chosen
 
 
-def _loaded(path: Path) -> tuple[list[Image], list[Image], float]:
-    frames, fps = load_frames(path)
-    return *split(frames), fps
+def _loaded(files: Sequence[Path]) -> tuple[list[Image], list[Image], float]:
+    """Return the frames to enrol from and those that act, and how many of these there are a second."""
+    frames, fps = load_frames(files[0])
+    enrolled, acting = split(frames)
+    if len(files) > 1:
+        acting, fps = load_frames(files[1])
+    return enrolled, acting, fps
 
 
 def _enrol(taker: ShotTaker, frames: list[Image], fps: float, name: str) -> list[Embedding]:
