@@ -47,7 +47,7 @@ def require_known(data: Path, resident_id: str, name: str) -> None:
                 " --name NAME adds them"
             )
         tell_journal(data, Kind.RESIDENT_ADDED, resident_id)
-        store.put(Resident(resident_id, name), ())
+        store.put_people([Resident(resident_id, name)], {resident_id: None})
 
 
 @click.group(cls=ToldGroup)

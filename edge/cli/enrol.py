@@ -112,12 +112,7 @@ def add(
         threshold = matcher.operating_point().threshold
         earlier = earlier_face(store, resident_id, rows, model_id, threshold)
         _require_replaceable(earlier, is_checked=replace_face)
-        _save(
-            files,
-            _resident(store, resident_id, name),
-            FaceToSave(rows, model_id, consent, earlier),
-            agreement,
-        )
+        _save(files, resident_id, name, FaceToSave(rows, model_id, consent, earlier), agreement)
         residents = len(store.list())
     click.echo(f"{resident_id}: enrolled{_in_place_of(earlier)}; shots: {len(harvest.shots)}")
     if few := advice(different([shot.embedding for shot in harvest.shots]), residents):
@@ -197,7 +192,7 @@ def import_encodings(
             consent = agreement.settle(called[name], ledger)
             new[name] = FaceToSave(rows, model.model_id, consent, earlier)
         for name, face in new.items():
-            _save(files, _resident(store, called[name], name), face, agreement, source="import")
+            _save(files, called[name], name, face, agreement, source="import")
     replaced = sum(face.earlier is not None for face in new.values())
     click.echo(
         f"{len(people)} residents imported for {model.model_id}"
@@ -217,19 +212,26 @@ class FaceToSave:
 
 
 def _save(
-    files: DoorFiles, resident: Resident, face: FaceToSave, agreement: Agreement, source: str = "local"
+    files: DoorFiles,
+    resident_id: str,
+    name: str,
+    face: FaceToSave,
+    agreement: Agreement,
+    source: str = "local",
 ) -> None:
     from edge.enrol.earlier import end_older, replaced_facts
     from edge.enrol.templates import templates_under
     from edge.runtime.clock import SystemClock
 
     store, ledger, note = files
+    known = store.get(resident_id)
+    resident = _resident(known, resident_id, name)
     given = recorded(face.consent, ledger)
     templates = templates_under(given, face.rows, face.model_id, datetime.now(UTC))
     facts = {"by": agreement.by, "templates": len(face.rows), "consent": given.id}
     # In the journal first: what is not logged is not done.
     note(Kind.ENROL_SAVED, resident.id, **facts, **replaced_facts(face.earlier))
-    store.put(resident, templates, source=source)
+    store.put(resident, templates, source, {resident_id: known})
     end_older(ledger, given, agreement.by, SystemClock(), note.record)
 
 
@@ -324,13 +326,12 @@ def _watch(source: str) -> Iterator[Frame]:
         yield frame
 
 
-def _resident(store: ResidentStore, resident_id: str, name: str) -> Resident:
+def _resident(known: Resident | None, resident_id: str, name: str) -> Resident:
     """Return the resident as stored, with a new name when one is given: rights outlive templates."""
     from dataclasses import replace
 
     from edge.domain import Resident
 
-    known = store.get(resident_id)
     if known is None:
         return Resident(resident_id, name or resident_id)
     return replace(known, name=name) if name else known

@@ -62,7 +62,7 @@ class RenumberingDesk:
         person = self.store.get(was)
         if person is not None and self.store.get(now) is None:
             # Before PIN and card move: they are refused while there is no resident of their id.
-            self.store.put_people([replace(person, id=now)])
+            self.store.put_people([replace(person, id=now)], {now: None})
         self.ways.renumber(was, now)
         self.consents.renumber(was, now)
         if person is not None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.consent.rules import Statement
+    from edge.domain import Resident
     from edge.enrol.session import EnrolmentOutcome, EnrolmentProgress, GuidedSession
     from edge.panel.feed import Feed
     from edge.ports import Clock
@@ -51,6 +52,8 @@ class Enrolment:
     name: str
     by: str
     begun: float
+    known: Resident | None = None
+    """Who had the id when it began."""
     progress: EnrolmentProgress | None = None
     outcome: EnrolmentOutcome | None = None
 
@@ -82,9 +85,9 @@ class EnrolmentRunner:
         with self._lock:
             return self._under_way()
 
-    def begin(self, statement: Statement, name: str, by: str) -> Enrolment:
-        """Begin an enrolment. Raises `PanelRefused` while another one is under way or none may be."""
-        enrolment = self._take_place(statement, name, by)
+    def begin(self, statement: Statement, name: str, by: str, known: Resident | None = None) -> Enrolment:
+        """Begin an enrolment of somebody who may be `known`; `PanelRefused` while none may be begun."""
+        enrolment = self._take_place(statement, name, by, known)
         try:
             session = self._new_session(statement.resident_id)
         except FacegateError:
@@ -94,9 +97,16 @@ class EnrolmentRunner:
         threading.Thread(target=self._watch, args=(enrolment, session), daemon=True, name="studio").start()
         return enrolment
 
-    def begin_judged(self, statement: Statement, name: str, by: str, outcome: EnrolmentOutcome) -> Enrolment:
+    def begin_judged(
+        self,
+        statement: Statement,
+        name: str,
+        by: str,
+        outcome: EnrolmentOutcome,
+        known: Resident | None = None,
+    ) -> Enrolment:
         """Take in an outcome that came of photos; it is saved or dropped like that of a session."""
-        enrolment = self._take_place(statement, name, by)
+        enrolment = self._take_place(statement, name, by, known)
         enrolment.outcome = outcome
         return enrolment
 
@@ -110,10 +120,10 @@ class EnrolmentRunner:
             if self._now is enrolment:
                 self._now = None
 
-    def _take_place(self, statement: Statement, name: str, by: str) -> Enrolment:
+    def _take_place(self, statement: Statement, name: str, by: str, known: Resident | None) -> Enrolment:
         if self.window is not None:
             self.window.require_open(by)
-        enrolment = Enrolment(statement, name, by, self._clock.monotonic())
+        enrolment = Enrolment(statement, name, by, self._clock.monotonic(), known)
         # Looked and taken in one step: of two people at two browsers one begins, and the other is told so.
         with self._lock:
             if (other := self._under_way()) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,8 @@ def start(ask: Ask) -> Response:
     """Begin an enrolment at the camera."""
     statement, name = _stated(ask)
     ask.desk.note(Kind.ENROL_OPENED, about=statement.resident_id, by=ask.session.user, source="camera")
-    ask.desk.studio.begin(statement, name, ask.session.user)
+    known = ask.desk.residents.get(statement.resident_id)
+    ask.desk.studio.begin(statement, name, ask.session.user, known)
     return ask.to("/enrol/now")
 
 
@@ -78,8 +80,9 @@ def photos(ask: Ask) -> Response:
         ask.refused(RefusalKind.UPLOAD)
         raise
     ask.desk.note(Kind.ENROL_OPENED, about=statement.resident_id, by=ask.session.user, source="photos")
+    known = ask.desk.residents.get(statement.resident_id)
     outcome = ask.desk.recogniser.judge(statement.resident_id, pictures)
-    ask.desk.studio.begin_judged(statement, name, ask.session.user, outcome)
+    ask.desk.studio.begin_judged(statement, name, ask.session.user, outcome, known)
     return JSONResponse({"to": "/enrol/now"}) if _is_script(ask) else ask.to("/enrol/now")
 
 
@@ -130,7 +133,7 @@ def save(ask: Ask) -> Response:
     consent = consent_from(
         statement, enrolment.by, ask.desk.clock.now(), minors_allowed=ask.desk.minors_allowed
     )
-    resident = _resident(ask, enrolment)
+    known, resident = _resident(ask, enrolment)
     facts: dict[str, Any] = {"by": ask.session.user, "templates": len(outcome.rows), "consent": consent.id}
     if outcome.report is not None:
         facts["expected_miss_rate"] = round(outcome.report.miss_rate, 6)
@@ -139,7 +142,7 @@ def save(ask: Ask) -> Response:
     with ask.desk.doing(Kind.ENROL_SAVED, about=resident.id, **facts, **override):
         # The consent first: if the second step fails, a consent without a face does no harm.
         ask.desk.consents.record(consent)
-        ask.desk.residents.put(resident, rows)
+        ask.desk.residents.put(resident, rows, before={resident.id: known})
         if ask.desk.sharing is not None:
             notice = _notice(ask, statement.notice, statement.language)
             ask.desk.sharing.offer(consent, rows, notice)
@@ -284,16 +287,18 @@ def _notice(ask: Ask, version: str | None = None, language: str | None = None) -
     )
 
 
-def _resident(ask: Ask, enrolment: Enrolment) -> Resident:
-    """Return the resident as stored, with a new name when one is given."""
+def _resident(ask: Ask, enrolment: Enrolment) -> tuple[Resident | None, Resident]:
+    """Return the resident as stored, and with a new name when one is given.
+
+    Raises `PanelRefused` where the id is somebody else's by now, or nobody's: who was removed meanwhile must
+    not come back, and nobody gets in by another person's rights.
+    """
     identity = enrolment.statement.resident_id
-    known = ask.desk.residents.get(identity)
+    known, was = ask.desk.residents.get(identity), enrolment.known
+    if (known and known.name) != (was and was.name):
+        raise PanelRefused(message("error.enrolled_other", who=identity))
     name = enrolment.name or (known.name if known else identity)
-    if known is None:
-        return Resident(identity, name)
-    return Resident(
-        identity, name, known.access_levels, known.valid_from, known.valid_until, known.extended_unlock
-    )
+    return known, (replace(known, name=name) if known else Resident(identity, name))
 
 
 def _few_advice(ask: Ask, enrolment: Enrolment) -> Message | None:

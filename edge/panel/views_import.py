@@ -55,7 +55,9 @@ def store(ask: Ask) -> Response:
     new, changed = len(found.new), len(found.changed)
     told = {"by": ask.session.user, "new": new, "changed": changed, "left_out": len(found.bad)}
     with ask.desk.doing(Kind.RESIDENT_IMPORTED, about=None, **told):
-        ask.desk.residents.put_people(found.people)
+        ask.desk.residents.put_people(
+            found.people, {one.id: found.before.get(one.id) for one in found.people}
+        )
     return ask.to("/residents", message("list.stored", new=new, changed=changed))
 
 

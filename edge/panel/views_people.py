@@ -154,7 +154,7 @@ def new(ask: Ask) -> Response:
     person = rights_from(ask, Resident(identity, name))
     told = {"by": ask.session.user, "access_levels": list(person.access_levels)}
     with desk.doing(Kind.RESIDENT_ADDED, about=identity, **told):
-        desk.residents.put_people([person])
+        desk.residents.put_people([person], {identity: None})
     return ask.to(sheet(identity), message("panel.person_made", who=name))
 
 

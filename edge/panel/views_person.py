@@ -146,7 +146,7 @@ def change(ask: Ask) -> Response:
         "extended_unlock": changed.extended_unlock,
     }
     with ask.desk.doing(Kind.RESIDENT_CHANGED, about=person.id, **told_of):
-        ask.desk.residents.put_people([changed])
+        ask.desk.residents.put_people([changed], {person.id: person})
     return ask.to(f"{sheet(person.id)}#rights", message("panel.rights_saved", who=changed.name))
 
 

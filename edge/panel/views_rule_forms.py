@@ -61,7 +61,7 @@ def holders(ask: Ask) -> Response:
     changed = replace(person, access_levels=(*others, name) if do == "give" else others)
     told = {"by": ask.session.user, "access_levels": list(changed.access_levels)}
     with ask.desk.doing(Kind.RESIDENT_CHANGED, about=identity, **told):
-        ask.desk.residents.put_people([changed])
+        ask.desk.residents.put_people([changed], {person.id: person})
     return ask.to(address("level", name), message("panel.rights_saved", who=person.name))
 
 

@@ -6,6 +6,7 @@ import logging
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge.domain import Template
@@ -33,6 +34,7 @@ from edge.store.resident_rows import (
 )
 from edge.store.shared import SharedDatabase
 from edge.store.vectors import checked_vector, to_vector
+from edge.words import message
 
 if TYPE_CHECKING:
     import sqlite3
@@ -51,6 +53,11 @@ PEOPLE = f"SELECT {RESIDENT_COLUMNS} FROM residents"  # noqa: S608 - constants
 ADD_PERSON = f"INSERT INTO residents ({RESIDENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 ADD_FACE = f"INSERT INTO templates ({TEMPLATE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 FACES = f"SELECT {TEMPLATE_COLUMNS} FROM templates"  # noqa: S608
+
+# An earlier version made the property's people the door's own when their face was enrolled here.
+WHOSE = "SELECT id, CASE WHEN id IN (SELECT id FROM roster) THEN 'roster' ELSE source END FROM residents"
+
+NOBODY: Mapping[str, Resident | None] = MappingProxyType({})
 
 RESIDENTS_FILE = FILE_OF_RESIDENTS
 """Its name inside the data folder."""
@@ -123,12 +130,19 @@ class ResidentStore:
         except StoreError as error:
             LOG.error("%s: traces of the removed are erased at the next start: %s", self._path, error)  # noqa: TRY400
 
-    def put(self, resident: Resident, templates: Iterable[Template], source: str = "local") -> int:
+    def put(
+        self,
+        resident: Resident,
+        templates: Iterable[Template],
+        source: str = "local",
+        before: Mapping[str, Resident | None] = NOBODY,
+    ) -> int:
         """Store the resident with exactly these templates and return the new version.
 
-        What was stored for this id before is replaced, all or nothing. `source` says who keeps
-        the record (`local`, or the roster it came from). Raises `TemplateRefused` for a vector
-        that is not finite and of unit length, or of somebody else; nothing is changed then.
+        What was stored for this id before is replaced, all or nothing. `source` says who keeps the record of
+        somebody new (`local`, or the list it came from); whose it is already stays so. `before` as in
+        `put_people`. Raises `TemplateRefused` for a vector that is not finite and of unit length, or of
+        somebody else; nothing is changed then.
         """
         checked_resident(resident)
         given = [(template, checked_vector(resident.id, template)) for template in templates]
@@ -136,6 +150,8 @@ class ResidentStore:
             # Sealed inside the transaction: `forget_keys` needs the same write lock, so the key stays until
             # the rows are committed.
             rows = [self._sealed(resident.id, template, plain) for template, plain in given]
+            self._require(connection, before)
+            source = _source_of(connection, resident.id) or source
             connection.execute("DELETE FROM residents WHERE id = ?", (resident.id,))
             connection.execute("DELETE FROM removals WHERE resident_id = ?", (resident.id,))
             connection.execute(ADD_PERSON, resident_row(resident, self.sealer, source, version))
@@ -164,20 +180,22 @@ class ResidentStore:
         self.forget_keys(strangers)
         return strangers
 
-    def put_people(self, people: Iterable[Resident]) -> int:
+    def put_people(self, people: Iterable[Resident], before: Mapping[str, Resident | None] = NOBODY) -> int:
         """Store these people, all or nothing, and return the new version; their templates stay as they are.
 
         Who is new has none. Whose record it is (the property's, this door's) stays as it is too. Needs no
-        key of a template. Raises `StoreError` for a name or an id that cannot be.
+        key of a template. Raises `StoreError` for a name or an id that cannot be, and where somebody is not
+        as `before` says any more (None: not there), from which the change was made: else a right that was
+        taken back since would come back, and who was removed.
         """
         given = list(people)
         for person in given:
             checked_resident(person)
         with self.writing() as (connection, version):
+            self._require(connection, before)
             for person in given:
                 connection.execute("DELETE FROM removals WHERE resident_id = ?", (person.id,))
-                whose = "SELECT source FROM residents WHERE id = ?"
-                (source,) = connection.execute(whose, (person.id,)).fetchone() or ("local",)
+                source = _source_of(connection, person.id) or "local"
                 connection.execute(
                     f"{ADD_PERSON} ON CONFLICT (id) DO UPDATE SET"
                     " name = excluded.name, access_levels = excluded.access_levels,"
@@ -195,12 +213,12 @@ class ResidentStore:
 
     def source_of(self, resident_id: str) -> str | None:
         """Return who keeps a person's record (`local`, `import`, `roster`), or None for nobody."""
-        rows = self.query("SELECT source FROM residents WHERE id = ?", resident_id)
-        return str(rows[0][0]) if rows else None
+        rows = self.query(f"{WHOSE} WHERE id = ?", resident_id)
+        return str(rows[0][1]) if rows else None
 
     def ids_of(self, source: str) -> frozenset[str]:
         """Return whose record is kept there (`local`, `import`, `roster`)."""
-        return frozenset(row[0] for row in self.query("SELECT id FROM residents WHERE source = ?", source))
+        return frozenset(who for who, whose in self.query(WHOSE) if whose == source)
 
     def remove(self, resident_id: str) -> bool:
         """Erase a resident and every template, and say whether there was one.
@@ -377,6 +395,13 @@ class ResidentStore:
         self.sealer.close()
         self._file.close()
 
+    def _require(self, connection: sqlite3.Connection, before: Mapping[str, Resident | None]) -> None:
+        """Within a change: raise `StoreError` unless these people are as they were."""
+        for who, was in before.items():
+            row = connection.execute(f"{PEOPLE} WHERE id = ?", (who,)).fetchone()
+            if (None if row is None else resident_of(row, self.sealer)) != was:
+                raise StoreError(message("error.person_changed"))
+
     def _residents(self, rows: Rows) -> Iterator[Resident]:
         for row in rows:
             try:
@@ -426,3 +451,8 @@ class ResidentStore:
             raise StoreError(f"{self._path}: resident {resident_id!r}: {error}; enrol again") from error
         at = datetime.fromisoformat(enrolled_at)
         return Template(resident_id, to_vector(plain), model_id, at, kind=kind, consent_id=consent_id)
+
+
+def _source_of(connection: sqlite3.Connection, resident_id: str) -> str | None:
+    row = connection.execute(f"{WHOSE} WHERE id = ?", (resident_id,)).fetchone()
+    return None if row is None else str(row[1])

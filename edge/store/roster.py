@@ -19,6 +19,7 @@ from edge.store.resident_rows import (
     resident_row,
     sealed_text,
 )
+from edge.store.residents import WHOSE
 from edge.wire.records import FACES, begun, ways_ended
 
 if TYPE_CHECKING:
@@ -125,8 +126,7 @@ class SqliteRoster:
 
     def pending(self) -> tuple[str, ...]:
         """Return who was enrolled at this door and is not (yet) in the property's roster."""
-        rows = self._store.query("SELECT id FROM residents WHERE source != ? ORDER BY id", SOURCE)
-        return tuple(row[0] for row in rows)
+        return tuple(sorted(who for who, whose in self._store.query(WHOSE) if whose != SOURCE))
 
     def certificates(self, after: int = 0) -> dict[str, tuple[str, ...]]:
         """Return the certificates of faces in the records changed after a revision, by resident id.

@@ -119,3 +119,25 @@ def test_somebody_enrolled_meanwhile_is_not_overwritten(panel):
     assert "good" in enrol(panel, browser).text
     panel.desk.residents.put(FLAT_7, [Template("flat-7", axis(1), "scene", START)])
     assert browser.post("/enrol/save").status_code == 422
+
+
+def test_who_was_removed_during_the_enrolment_does_not_come_back_with_a_face(panel):
+    browser = panel.logged_in()
+    panel.desk.residents.put(FLAT_7, [])
+    enrol(panel, browser)
+    panel.desk.residents.remove("flat-7")
+    answer = browser.post("/enrol/save")
+    assert answer.status_code == 422
+    assert "has changed since" in answer.text
+    assert panel.desk.residents.get("flat-7") is None
+
+
+def test_a_face_does_not_become_that_of_whoever_got_the_number_during_the_enrolment(panel):
+    """They would get in by the other one's rights."""
+    browser = panel.logged_in()
+    enrol(panel, browser)
+    other = Resident("flat-7", "Somebody Else", ("staff",))
+    panel.desk.residents.put_people([other])
+    assert browser.post("/enrol/save").status_code == 422
+    assert panel.desk.residents.templates_of("flat-7") == ()
+    assert not panel.desk.consents.of("flat-7")

@@ -178,6 +178,26 @@ def test_a_level_is_given_and_taken_where_its_holders_stand(door):
     assert 'value="3-9"' in wrong.text
 
 
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_of_two_who_give_levels_at_once_none_takes_the_others_back(door, is_removed):
+    """The other one comes between the look and the write; and nobody brings back who was removed."""
+    people = door.desk.residents
+    people.put_people([Resident("3-1203", "Li", ("resident",))])
+    others = Resident("3-1203", "Li", ("resident", "gym"))
+
+    def meanwhile(draft):
+        if draft.kind is Kind.RESIDENT_CHANGED:
+            people.remove("3-1203") if is_removed else people.put_people([others])
+
+    door.desk.log.subscribe(meanwhile)
+    ines = door.logged_in()
+    ines.get("/rules/level?name=cleaner")
+    page = ines.post("/rules/level/holders?name=cleaner", level="cleaner", do="give", resident_id="3-1203")
+    assert page.status_code == 422
+    assert "meanwhile" in page.text
+    assert people.get("3-1203") == (None if is_removed else others)
+
+
 def test_special_days_are_added_and_taken_out(door):
     ines = door.logged_in()
     assert 'value="2026-10-10"' in ines.get("/rules/days").text

@@ -66,6 +66,16 @@ def test_rights_end_with_the_lease_but_not_those_of_standing_or_local_people(sto
     assert lease.find("soon").valid_until == clock.now() - timedelta(days=5)
 
 
+def test_the_property_s_people_whose_face_was_enrolled_here_are_still_the_property_s(store, clock):
+    """Else the lease would end the rights of nobody who has a face."""
+    lease = leased(store, clock)
+    store.put(store.get("anna"), [])
+    store.put(store.get("anna"), [], source="import")
+    assert store.source_of("anna") == "roster"
+    clock.advance(8 * DAY)
+    assert "anna" in ends(lease, clock)
+
+
 def test_the_end_and_the_return_are_told_once(store, clock):
     lease = leased(store, clock)
     assert lease.look() is None

@@ -206,6 +206,30 @@ def test_a_change_by_another_process_is_seen(tmp_path, store):
     assert len(store.templates("m1")) == 1
 
 
+@pytest.mark.parametrize(
+    "now", [None, replace(OTTO, access_levels=("staff",)), replace(OTTO, name="Ottilie")]
+)
+def test_a_change_of_somebody_who_is_another_meanwhile_changes_nothing(store, now):
+    """A right that was taken back would come back, and who was removed."""
+    store.put(OTTO, [])
+    if now is None:
+        store.remove("otto")
+    else:
+        store.put_people([now])
+    changed = replace(OTTO, access_levels=("resident", "gym"))
+    for change in (
+        lambda: store.put_people([ANNA, changed], {"otto": OTTO}),
+        lambda: store.put(changed, [], before={"otto": OTTO}),
+    ):
+        with pytest.raises(StoreError, match="meanwhile"):
+            change()
+    assert (store.get("otto"), store.get("anna")) == (now, None)
+    store.put_people([changed], {"otto": now})
+    assert store.get("otto") == changed
+    with pytest.raises(StoreError):
+        store.put_people([OTTO], {"otto": None})
+
+
 def test_one_persons_data_can_be_exported(store):
     """Everything there is, ready for JSON."""
     store.put(ANNA, [template(consent_id="c-1")], source="roster")

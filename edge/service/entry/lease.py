@@ -34,7 +34,7 @@ STANDING = "standing"
 class RosterLease:
     """Ends the rights of the property's people `days` after it last confirmed the roster. Any thread.
 
-    `find` is the roster without a lease. People who were enrolled at the door, and those with the level
+    `find` is the roster without a lease. People whom only the door knows, and those with the level
     `standing`, keep their rights. The lease needs the time: while the clock is not believed it does not
     end. A confirmation heard since the start counts by the monotonic clock, so that a wall clock set right
     in one leap keeps nobody out. Call `look` every second; it says when the lease ends and is back.
