@@ -25,6 +25,12 @@ MAX_PIXELS = 7680 * 4320
 SAMPLE_SECONDS = 0.5
 """Brightness and detail are looked at twice a second: 0.3 ms at 640x480, 7 ms at 1080p."""
 
+HOLD_SECONDS = 3.0
+"""Of a picture that shows nothing, before it is an alarm, which is due within 5 s."""
+
+RECOVER_SECONDS = 10.0
+"""Of a picture that shows something, before that is over: a scene on the edge must not flood the journal."""
+
 DARKEST_MEAN = 16.0
 """Mean luminance of a picture without light; 16 is black in video range."""
 
@@ -99,18 +105,15 @@ def look(image: Image) -> PictureState:
 class PictureHealth:
     """Notices a frozen, black, white or covered picture. One camera, one thread.
 
-    An alarm counts once its cause has held for `hold_seconds` (3 s: it is due within 5 s) and ends
-    after `recover_seconds` without one, so that a scene on the edge does not flood the journal.
+    An alarm counts once its cause has held for `HOLD_SECONDS` and ends after `RECOVER_SECONDS` without one.
     Where a clock runs on in a frozen picture that takes a minute, see `StandingPicture`.
     Keep it over a reopening: a hung camera shows the same picture again.
     """
 
-    def __init__(self, hold_seconds: float = 3.0, recover_seconds: float = 10.0) -> None:
+    def __init__(self) -> None:
         self.state = PictureState.OK
         self.is_repeat = False
         """True when the last frame equals the one before it in every pixel: it shows nothing new."""
-        self._hold_seconds = hold_seconds
-        self._recover_seconds = recover_seconds
         self._last: Frame | None = None
         self._standing = StandingPicture()
         self._is_standing = False
@@ -154,18 +157,18 @@ class PictureHealth:
         # Dull but not for long enough to alarm: not well either, so ten good seconds begin after it.
         elif self._dull_since is not None or self._well_since is None:
             self._well_since = time
-        elif time - self._well_since >= self._recover_seconds:
+        elif time - self._well_since >= RECOVER_SECONDS:
             self.state = PictureState.OK
         return self.state
 
     def _alarm(self, time: float) -> PictureState:
         if self._shown is PictureState.OK:
             self._dull_since = None
-            is_frozen = self._is_standing or time - self._changed_at >= self._hold_seconds
+            is_frozen = self._is_standing or time - self._changed_at >= HOLD_SECONDS
             return PictureState.FROZEN if is_frozen else PictureState.OK
         # A frozen black picture is black: that says more about the cause.
         self._dull_since = time if self._dull_since is None else self._dull_since
-        return self._shown if time - self._dull_since >= self._hold_seconds else PictureState.OK
+        return self._shown if time - self._dull_since >= HOLD_SECONDS else PictureState.OK
 
 
 def _same_pixels(one: Image, other: Image) -> bool:

@@ -30,10 +30,9 @@ DEFAULT_CONFIG = Path("/etc/facegate/config.toml")
     help="Configuration; the table [lock] is read.",
 )
 @click.option("--socket", type=click.Path(path_type=Path), help="Listen here instead of lock.guard_socket.")
-@click.option("--once", is_flag=True, help="Stop when the first caller has gone (started by a program).")
 @click.option("--rest", is_flag=True, help="Put the relay at rest and exit.")
 @click.option("--allow-mock", is_flag=True, help='Accept pin_factory = "mock" in a service: nothing moves.')
-def relay_guard(config: Path, socket: Path | None, once: bool, rest: bool, allow_mock: bool) -> None:
+def relay_guard(config: Path, socket: Path | None, rest: bool, allow_mock: bool) -> None:
     """Own the relay line, in a process of its own.
 
     The relay falls when its time is up, when the caller dies or is silent for 500 ms, and when
@@ -52,7 +51,7 @@ def relay_guard(config: Path, socket: Path | None, once: bool, rest: bool, allow
             notifier = Notifier(os.environ)
             notifier.ready()
             guard = Guard(Pulse(line, table.max_unlock_seconds), listener, stop, _log, notifier.watchdog)
-            guard.serve(once=once)
+            guard.serve()
         finally:
             line.close()
 

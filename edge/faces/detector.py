@@ -119,10 +119,10 @@ def _face(row: NDArray[np.float32]) -> Face:
     return Face(Box(left, top, right, bottom), row[4:14].reshape(5, 2).copy(), float(row[14]))
 
 
-def load_detector(directory: Path | None = None, threads: int = 1, score_threshold: float = 0.6) -> YuNet:
+def load_detector(directory: Path | None = None, threads: int = 1) -> YuNet:
     """Return the detector from `directory` (default: the model directory), its file checked.
 
     Raises `ModelMissing` or `ModelCorrupt`; both say how to repair it.
     """
     path = checked(load_manifest().model("yunet"), directory)
-    return YuNet(open_session(path, threads), score_threshold)
+    return YuNet(open_session(path, threads))

@@ -224,10 +224,6 @@ class Snapshot(NamedTuple):
         """Return (n,) bool: which rows belong to nobody any more. O(n)."""
         return self.arena.died[self.owner] <= self.version
 
-    def live_rows(self) -> NDArray[np.intp]:
-        """Return the indices of every row of this version, O(n)."""
-        return np.flatnonzero(self.arena.died[self.owner] > self.version)
-
     def span(self, row: int) -> tuple[int, int]:
         """Return first and one past the last row of the resident behind `row`."""
         return self.arena.spans[int(self.owner[row])]

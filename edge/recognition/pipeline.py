@@ -57,10 +57,9 @@ class Pipeline:
         identifier: Identifier,
         liveness: LivenessCheck | None = None,
         limits: QualityLimits | None = None,
-        pace: Pace | None = None,
     ) -> None:
         self._limits = limits or QualityLimits()
-        self._pace = pace or Pace()
+        self._pace = Pace()
         self._looker = Looker(detector, self._limits.min_interocular_px)
         self._embedder = embedder
         self._identifier = identifier

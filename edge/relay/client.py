@@ -6,7 +6,6 @@ import contextlib
 import logging
 import select
 import socket
-import subprocess
 import threading
 import time
 from collections import deque
@@ -17,7 +16,7 @@ from edge.events import Kind
 from edge.relay.guard import BEAT, BUSY, MAX_PACKET_BYTES, OPEN, REST, SILENCE_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
 LOG = logging.getLogger(__name__)
@@ -37,21 +36,16 @@ class GuardedLock:
 
     `unlock` and `lock` hand one packet to the kernel and return; a thread of its own beats, hears
     the answers and reconnects. `on_event(kind, data)` is called from that thread with
-    `lock.guard_lost`, `lock.guard_back` or `lock.unlock_failed` and must return soon. With
-    `command` the guard is started as a child when nobody listens (a desk, a demo); a service has
-    its own unit for it.
+    `lock.guard_lost`, `lock.guard_back` or `lock.unlock_failed` and must return soon.
     """
 
     def __init__(
         self,
         path: Path,
         on_event: Callable[[Kind, dict[str, Any]], None],
-        command: Sequence[str] | None = None,
     ) -> None:
         self._path = path
         self._on_event = on_event
-        self._command = command
-        self._child: subprocess.Popen[bytes] | None = None
         self._guarding = threading.RLock()  # _socket, _order and since when, _unanswered and _lost_at
         self._socket: socket.socket | None = None
         self._order: tuple[float, float] | None = None  # seconds, given at; not yet confirmed
@@ -69,13 +63,6 @@ class GuardedLock:
     def connected(self) -> bool:
         """True while the guard answers."""
         return self._lost_at is None
-
-    def wait_connected(self, seconds: float) -> bool:
-        """Return True as soon as the guard answers, False when it has not after `seconds`."""
-        end = time.monotonic() + seconds
-        while not self.connected and time.monotonic() < end:
-            self._stopping.wait(0.01)
-        return self.connected
 
     def unlock(self, seconds: float) -> None:
         """Order the guard to unlock; it relocks by itself after `seconds` or its own cap.
@@ -115,9 +102,6 @@ class GuardedLock:
             self.lock()
         self._thread.join(timeout=2.0)
         self._disconnect()
-        if self._child is not None:
-            _stop(self._child)
-            self._child = None
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -132,17 +116,11 @@ class GuardedLock:
         try:
             attempt = _connected(self._path)
         except OSError:  # nobody listens, or this process has no descriptor left: both may pass
-            self._start_child()
             self._stopping.wait(RETRY_SECONDS)
             return
         with self._guarding:
             self._socket, self._heard = attempt, time.monotonic()
         self._beat()
-
-    def _start_child(self) -> None:
-        if self._command is not None and (self._child is None or self._child.poll() is not None):
-            with contextlib.suppress(OSError):  # tried again with the next connection
-                self._child = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
 
     def _beat(self) -> None:
         self._send(BEAT)
@@ -240,12 +218,3 @@ def _connected(path: Path) -> socket.socket:
         attempt.close()
         raise
     return attempt
-
-
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    child.terminate()
-    try:
-        child.wait(timeout=2.0)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()

@@ -130,12 +130,11 @@ class Guard:
         self._heard = 0.0
         self._told_at = 0.0
 
-    def serve(self, *, once: bool = False) -> None:
-        """Return when told to stop, or with `once` when the first caller has gone; relay at rest."""
+    def serve(self) -> None:
+        """Return when told to stop; relay at rest."""
         try:
             while self._turn():
-                if once and self._heard and self._caller is None:
-                    return
+                pass
         finally:
             self._drop("the guard stops")
             self._pulse.rest()

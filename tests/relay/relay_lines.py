@@ -142,14 +142,14 @@ class RecordingLine:
 class GuardProcess:
     """A real `facegate relay-guard` on the stand-in for lgpio."""
 
-    def __init__(self, directory: Path, lines: Lines, *options: str, cap_seconds: float = 30.0) -> None:
+    def __init__(self, directory: Path, lines: Lines, *, cap_seconds: float = 30.0) -> None:
         self.directory = directory
         self.lines = lines
         self.config = write_config(directory, active_high=lines.active_high, cap_seconds=cap_seconds)
         self.socket = directory / "relay.sock"
         self._stderr = (directory / "stderr").open("a")
         self.process = subprocess.Popen(
-            guard_command(self.config, *options), env=lines.environment(), stderr=self._stderr
+            guard_command(self.config), env=lines.environment(), stderr=self._stderr
         )
 
     def __enter__(self) -> GuardProcess:

@@ -15,7 +15,7 @@ import pytest
 
 from edge.errors import LockError
 from edge.relay.client import GRACE_SECONDS, GuardedLock
-from tests.relay.relay_lines import GuardProcess, Lines, guard_command, write_config
+from tests.relay.relay_lines import GuardProcess, Lines
 from tests.waiting import PATIENCE, wait_until
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Events:
 def locked(guard: GuardProcess, events: Events) -> Iterator[GuardedLock]:
     lock = GuardedLock(guard.socket, events)
     try:
-        assert lock.wait_connected(PATIENCE)
+        wait_until(lambda: lock.connected, "the guard answers")
         wait_until(lambda: "lock.guard_back" in events.kinds, "the guard answers")
         yield lock
     finally:
@@ -212,7 +212,7 @@ def test_an_order_is_not_confirmed_by_the_answer_to_the_one_before(
 ) -> None:
     guard, lock = by_hand
     guard.answer(b"rest")
-    assert lock.wait_connected(PATIENCE)
+    wait_until(lambda: lock.connected, "the guard answers")
     lock.unlock(5)
     guard.read_until(b"open", b"rest")
     lock.unlock(10)
@@ -288,7 +288,7 @@ def test_a_failing_listener_does_not_silence_the_beats(tmp_path: Path, lines: Li
     with GuardProcess(tmp_path, lines) as guard:
         lock = GuardedLock(guard.socket, broken)
         try:
-            assert lock.wait_connected(PATIENCE)
+            wait_until(lambda: lock.connected, "the guard answers")
             lock.unlock(1.5)
             wait_until(lambda: lines.energised, "energised")
             wait_until(lambda: not lines.energised, "at rest again")
@@ -297,23 +297,6 @@ def test_a_failing_listener_does_not_silence_the_beats(tmp_path: Path, lines: Li
             assert pulse.end - pulse.start >= 1.4
         finally:
             lock.close()
-
-
-def test_it_can_start_its_own_guard(tmp_path: Path, lines: Lines) -> None:
-    config = write_config(tmp_path)
-    command = [
-        "/usr/bin/env",
-        *(f"{k}={v}" for k, v in lines.environment().items()),
-        *guard_command(config, "--once"),
-    ]
-    lock = GuardedLock(tmp_path / "relay.sock", Events(), command=command)
-    try:
-        assert lock.wait_connected(PATIENCE)
-        lock.unlock(20)
-        wait_until(lambda: lines.energised, "energised")
-    finally:
-        lock.close()
-    wait_until(lambda: not lines.energised, "at rest after close")
 
 
 NO_DESCRIPTOR = """
@@ -337,7 +320,10 @@ time.sleep(1.0)
 print(len(lines), time.process_time() - began < 0.5)
 for one in held:
     os.close(one)
-print(lock.wait_connected(60))
+until = time.monotonic() + 60
+while not lock.connected and time.monotonic() < until:
+    time.sleep(0.01)
+print(lock.connected)
 lock.close()
 """
 

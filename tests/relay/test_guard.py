@@ -287,14 +287,6 @@ def test_a_second_guard_touches_nothing(tmp_path: Path, lines: Lines) -> None:
         assert len(lines.calls()) == before
 
 
-def test_started_for_one_caller_it_ends_with_him(tmp_path: Path, lines: Lines) -> None:
-    with GuardProcess(tmp_path, lines, "--once") as guard:
-        with guard.connect() as caller:
-            assert ask(caller, order(20)) == b"open"
-        assert guard.process.wait(PATIENCE) == 0
-        assert not lines.energised
-
-
 def test_rest_puts_a_line_that_was_left_energised_at_rest(tmp_path: Path, lines: Lines) -> None:
     with GuardProcess(tmp_path, lines) as guard, guard.connect() as caller:
         assert ask(caller, order(20)) == b"open"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from edge.errors import EvaluationRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 LIVE = "live"
@@ -93,8 +93,3 @@ def _indexed(folder: Path) -> list[Presentation]:
 def _in_folders(folder: Path) -> list[Presentation]:
     clips = sorted(path for path in folder.glob("*/*/*") if path.suffix.lower() in CLIPS)
     return [Presentation(path, path.parent.name, path.parent.parent.name) for path in clips]
-
-
-def species_of(presentations: Iterable[Presentation]) -> list[str]:
-    """Return the attack species among `presentations`, sorted."""
-    return sorted({one.species for one in presentations if one.is_attack})
