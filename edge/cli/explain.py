@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,15 @@ from edge.runtime.json_lines import json_line
 from edge.words import LANGUAGES
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import tzinfo
     from pathlib import Path
 
     from edge.domain import DoorEvent
+
+
+MOST_NAMED = 8
+"""How many of the events that can be meant are named, the newest first."""
 
 
 @click.command()
@@ -61,19 +67,37 @@ def find_event(data: Path, wanted: str) -> DoorEvent:
     """Return the event meant by `wanted`. Raises `StoreError` when there is none, or several."""
     if not wanted:
         raise StoreError("which event? give its number, its id or `last`")
-    found: list[DoorEvent] = []
+    if wanted == "last":
+        return _last_decision(data)
+    newest: deque[DoorEvent] = deque(maxlen=MOST_NAMED)
+    count = 0
     for event in all_events(data):
-        if wanted == "last" and event.kind.startswith("access."):
-            found = [event]
-        elif _is_named(event, wanted):
-            found.append(event)
-    if wanted == "last" and not found:
+        if _is_named(event, wanted):
+            newest.append(event)
+            count += 1
+    if not count:
+        raise StoreError(f"{wanted}: no event of that name; `facegate events` shows numbers and ids")
+    if count > 1:
+        raise StoreError(_which_one(wanted, newest, count))
+    return newest[0]
+
+
+def _last_decision(data: Path) -> DoorEvent:
+    found = deque((one for one in all_events(data) if one.kind.startswith("access.")), maxlen=1)
+    if not found:
         raise StoreError("last: nothing was decided about a person yet; `facegate events` shows the rest")
-    if len(found) != 1:
-        count = "no event" if not found else f"{len(found)} events"
-        raise StoreError(f"{wanted}: {count} of that name; `facegate events` shows numbers and ids")
     return found[0]
 
 
 def _is_named(event: DoorEvent, wanted: str) -> bool:
-    return event.seq == int(wanted) if wanted.isdecimal() else event.id.startswith(wanted)
+    # Ids are hexadecimal: the beginning of one may look like a number.
+    return event.id.startswith(wanted) or (wanted.isdecimal() and event.seq == int(wanted))
+
+
+def _which_one(wanted: str, newest: Collection[DoorEvent], count: int) -> str:
+    named = "; ".join(
+        f"{one.id} (number {one.seq}, {one.kind}, {one.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC)"
+        for one in reversed([*newest])
+    )
+    more = f"; and {count - len(newest)} before them" if count > len(newest) else ""
+    return f"{wanted}: {count} events can be meant, give one's whole id: {named}{more}"

@@ -14,6 +14,7 @@ from edge.domain import EventDraft, Resident
 from edge.errors import ConfigError, StoreError
 from edge.events import Kind
 from edge.store.journal import SqliteJournal
+from edge.store.reader import JournalReader
 from edge.store.residents import ResidentStore
 
 NOW = datetime.now(UTC)
@@ -100,3 +101,34 @@ def test_an_event_that_is_not_there_says_where_to_look(data):
         run("explain", "--data", data, "99")
     with pytest.raises(StoreError, match="facegate events"):
         run("explain", "--data", data, "zzzz")
+
+
+def test_what_several_events_can_be_meant_by_is_said_with_all_of_them(data):
+    """Ids begin with the time, in hexadecimal: what looks like a number may be the beginning of one."""
+    with closing(JournalReader(data / "journal.db")) as journal:
+        events = journal.read()
+    first = events[0].id
+    common = "01"  # as every id does for the next hundred years
+    with pytest.raises(StoreError, match=f"{len(events)} events can be meant") as told:
+        run("explain", "--data", data, common)
+    for event in events[-8:]:
+        assert f"{event.id} (number {event.seq}, {event.kind}, {event.at:%Y-%m-%d}" in str(told.value)
+    assert run("explain", "--data", data, first) == run("explain", "--data", data, str(events[0].seq))
+
+
+def test_a_number_that_is_also_the_beginning_of_an_id_is_not_guessed_at(tmp_path):
+    ids = iter(["a stream", "0190aaaa-1", "0003bbbb-2", "01a0cccc-3"])
+    with closing(
+        SqliteJournal(
+            tmp_path / "journal.db",
+            "north",
+            boot="b",
+            clock_trust=lambda: "synced",
+            new_id=lambda _at: next(ids),
+        )
+    ) as journal:
+        for _ in range(3):
+            journal.append(EventDraft(Kind.ACCESS_DENIED, NOW, 0.0))
+    with pytest.raises(StoreError, match=r"0003: 2 events can be meant.*01a0cccc-3 \(number 3.*0003bbbb-2"):
+        run("explain", "--data", tmp_path, "0003")
+    assert run("explain", "--data", tmp_path, "3") == run("explain", "--data", tmp_path, "01a")
