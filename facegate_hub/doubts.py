@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,15 @@ from facegate_hub.database import insert_into
 from facegate_hub.tables import DOUBTS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.engine import Connection
 
 MOST_DOUBTS = 200
 """Of one door that nobody has acknowledged; what is beyond is counted in one line."""
 MORE = "more"
+AT_ONCE = 500
+"""Ids in one statement: databases take a limited number of values."""
 
 
 def note_doubts(connection: Connection, doubts: list[dict[str, Any]], now: float) -> None:
@@ -40,6 +45,22 @@ def note_doubts(connection: Connection, doubts: list[dict[str, Any]], now: float
     again = {"count": sa.func.coalesce(DOUBTS.c.count, 1) + statement.excluded["count"]}
     unique = ["device", "stream", "seq", "kind"]
     connection.execute(statement.on_conflict_do_update(index_elements=unique, set_=again), rows)
+
+
+def acknowledge(
+    connection: Connection, who: str, door: str | None = None, shown: Sequence[int] | None = None
+) -> int:
+    """Note that `who` has looked at doubts, of one door or of those ids, and return how many that were.
+
+    With `shown` nothing counts as seen that was noted after somebody began to read.
+    """
+    values = {"acknowledged_by": who, "acknowledged_at": time.time()}
+    open_ones = [DOUBTS.c.acknowledged_at.is_(None), *([DOUBTS.c.device == door] if door else [])]
+    update = sa.update(DOUBTS).where(*open_ones).values(**values)
+    if shown is None:
+        return connection.execute(update).rowcount
+    parts = (shown[start : start + AT_ONCE] for start in range(0, len(shown), AT_ONCE))
+    return sum(connection.execute(update.where(DOUBTS.c.id.in_(some))).rowcount for some in parts)
 
 
 def _open(connection: Connection, device: str) -> int:

@@ -67,6 +67,21 @@ def text_of(data: bytes, encoding: str) -> str:
         raise _refusal(data, encoding, error) from error
 
 
+def certain_text(data: bytes, encoding: str | None) -> str:
+    """Return the text of a list that counts at once, without a look at it: a guess is refused.
+
+    `encoding` is what somebody said, None: nothing. Raises `SyncError`.
+    """
+    taken = encoding_of(data) if encoding is None else ListEncoding(encoding)
+    if not taken.name:
+        raise SyncError("this is a workbook; save it as text, a flat in each line")
+    text = text_of(data, taken.name)
+    if taken.is_guess:
+        said = f"this list is no UTF-8, and as {taken.name} it says {text.split()[:3]}"
+        raise SyncError(f"{said}; if that is right, give --encoding {taken.name.lower()}")
+    return text
+
+
 def _refusal(data: bytes, encoding: str, error: UnicodeDecodeError) -> SyncError:
     line = data.count(b"\n", 0, error.start) + 1
     told = {"line": line, "encoding": encoding.lower(), "option": "--encoding gb18030"}

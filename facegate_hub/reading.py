@@ -193,21 +193,23 @@ class News:
     def look(self) -> list[StoredEvent]:
         """Return what is new, at most a page from each stream."""
         found: list[StoredEvent] = []
+        seen = dict(self._seen)
         # All streams at each look, a row for each door and journal. By the time at which a stream last grew
         # everything would be left out that is stored after the clock of a hub was set back.
-        for (device, stream), upto in self._uptos().items():
-            seen = self._seen.get((device, stream), 0)
-            if upto > seen:
-                found += self._between(device, stream, seen, upto)
+        for key, upto in self._uptos().items():
+            if upto > seen.get(key, 0):
+                events = self._between(*key, seen.get(key, 0), upto)
+                seen[key] = events[-1].seq if len(events) == PAGE else upto
+                found += events
+        # Only now: a database that fails on the way has shown nobody anything.
+        self._seen = seen
         return sorted(found, key=lambda event: (event.at or "", event.device, event.seq))
 
     def _between(self, device: str, stream: str, seen: int, upto: int) -> list[StoredEvent]:
         mine = (EVENTS.c.device == device, EVENTS.c.stream == stream, EVENTS.c.seq > seen)
         query = SELECTED.where(*mine, EVENTS.c.seq <= upto).order_by(EVENTS.c.seq).limit(PAGE)
         with reading(self._engine) as connection:
-            found = [StoredEvent(*row) for row in connection.execute(query)]
-        self._seen[device, stream] = found[-1].seq if len(found) == PAGE else upto
-        return found
+            return [StoredEvent(*row) for row in connection.execute(query)]
 
     def _uptos(self) -> dict[tuple[str, str], int]:
         """Return how far each stream is."""

@@ -30,6 +30,7 @@ from facegate_hub.database import put, reading
 from facegate_hub.door_names import door_names
 from facegate_hub.door_rules import SentRules
 from facegate_hub.door_view import DoorView, HubView, door_view
+from facegate_hub.doubts import acknowledge
 from facegate_hub.faces import SharedFaces
 from facegate_hub.given_ways import IssuedWays, site_origin
 from facegate_hub.heard_rings import HeardRings
@@ -71,6 +72,7 @@ class Doubt:
     seq: int
     what: str
     count: int | None = None
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,13 +282,11 @@ class Staff:
         with reading(self._engine) as connection:
             return [Doubt(*row) for row in connection.execute(query)]
 
-    def acknowledge_doubts(self, by: str, door: str | None = None) -> int:
-        """Note that somebody has looked at the doubts (of one door), and return how many there were."""
-        mine = [DOUBTS.c.acknowledged_at.is_(None), *([DOUBTS.c.device == door] if door else [])]
+    def acknowledge_doubts(self, by: str, door: str | None = None, shown: Sequence[int] | None = None) -> int:
+        """Note that somebody has looked at the doubts (of one door, of these ids); return how many."""
         who = self._permit(Permission.DOUBTS, {"door": door}, by)
-        seen = {"acknowledged_by": who, "acknowledged_at": time.time()}
         with self._engine.begin() as connection:
-            return connection.execute(sa.update(DOUBTS).where(*mine).values(**seen)).rowcount
+            return acknowledge(connection, who, door, shown)
 
     def command(
         self,

@@ -11,7 +11,7 @@ import click
 from edge.errors import SyncError
 from edge.runtime.json_lines import json_line
 from edge.wire.shapes import printable
-from facegate_hub.cli.options import json_option
+from facegate_hub.cli.options import json_option, last_option
 from facegate_hub.staff import Staff
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--last", default=20, show_default=True, help="How many to show.")
+@last_option(20)
 @json_option
 @click.pass_obj
 def audit(place: tuple[Path, str], last: int, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -19,6 +19,8 @@ from edge.extras import way_to_install
 from edge.lazy_group import ToldGroup
 from edge.runtime.stop_signals import stop_on_signals
 from facegate_hub.cli.attached import EndsWithParent, attached_option
+from facegate_hub.cli.dossier import dossier
+from facegate_hub.cli.options import encoding_option
 from facegate_hub.database_urls import COMMUNITY_VARIABLE
 
 if TYPE_CHECKING:
@@ -165,6 +167,9 @@ def verify(place: tuple[Path, str], noted: tuple[str, ...], database: str | None
         raise SystemExit(1)
 
 
+community.add_command(dossier)
+
+
 @community.command()
 @click.option("--door", help="One door; else all that were told of the book.")
 @database_option
@@ -212,11 +217,14 @@ def code(place: tuple[Path, str], name: str, by: str, database: str | None) -> N
 
 
 @community.command()
-@click.argument("file", type=click.File("r", encoding="utf-8-sig"))
+@click.argument("file", type=click.File("rb"))
+@encoding_option
 @click.option("--by", default=getpass.getuser, help="Who asks; stands in the book.")
 @database_option
 @click.pass_obj
-def flats(place: tuple[Path, str], file: TextIO, by: str, database: str | None) -> None:
+def flats(
+    place: tuple[Path, str], file: BinaryIO, encoding: str | None, by: str, database: str | None
+) -> None:
     """Make the flats of a list, one a line, such as 3-1203; those that are there stay as they are.
 
     Example: facegate hub community flats flats.txt
@@ -224,41 +232,14 @@ def flats(place: tuple[Path, str], file: TextIO, by: str, database: str | None) 
     from facegate_hub.community.book import Doer
     from facegate_hub.community.flats import new_flats
     from facegate_hub.community.people import PeopleRegister
+    from facegate_hub.list_encoding import certain_text
 
     register = PeopleRegister(_book(place[0], database))
-    fresh, bad = new_flats(register.flats(), file.read())
+    fresh, bad = new_flats(register.flats(), certain_text(file.read(), encoding))
     if bad:
         raise click.UsageError(f"{', '.join(bad[:10])}: no building and number (3-1203); nothing was made")
     made = register.put_flats(Doer("command", by[:60]), fresh)
     click.echo(f"{made} flats made, {len(register.flats())} there now")
-
-
-@community.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def dossier(file: Path) -> None:
-    """Compute every hash of a ticket's dossier again; needs no site. The book itself is asked with `verify`.
-
-    Example: facegate hub community dossier ticket-17.json
-    """
-    import json
-
-    from facegate_hub.community.dossier import check_dossier
-
-    try:
-        found = json.loads(file.read_text("utf-8"))
-        problems = check_dossier(found)
-        last: dict[str, Any] = found["entries"][-1] if found["entries"] else {"seq": 0, "hash": ""}
-        noted = f"{int(last['seq'])}:{str(last['hash'])[:12]}"
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise click.UsageError(f"{file}: no dossier ({type(error).__name__}: {error})") from error
-    for problem in problems:
-        click.echo(problem, err=True)
-    count = len(found["entries"])
-    click.echo(
-        f"ticket {found['ticket']}: {count} entries, {len(problems)} problems; the last one is {noted}"
-    )
-    if problems:
-        raise SystemExit(1)
 
 
 @community.group()

@@ -14,6 +14,7 @@ from edge.day_option import DAY
 from edge.errors import SyncError
 from edge.lazy_group import ToldGroup
 from edge.runtime.json_lines import json_line
+from edge.wire.shapes import printable
 from facegate_hub.cli.options import by_option, json_option
 from facegate_hub.reading import EventFilter
 from facegate_hub.sheets import write_events
@@ -91,9 +92,9 @@ def doubts(place: tuple[Path, str], acknowledge: bool, by: str, as_json: bool) -
             if as_json:
                 click.echo(json_line(doubt))
                 continue
-            click.echo(f"{doubt.device}: entry {doubt.seq} of {doubt.stream}: {doubt.what}{times}")
+            click.echo(printable(f"{doubt.device}: entry {doubt.seq} of {doubt.stream}: {doubt.what}{times}"))
         if acknowledge:
-            click.echo(f"{desk.acknowledge_doubts(by)} doubts acknowledged")
+            click.echo(f"{desk.acknowledge_doubts(by, shown=[one.id for one in found])} doubts acknowledged")
             return
     if found:
         raise SyncError(f"{len(found)} doubts about the doors' journals")

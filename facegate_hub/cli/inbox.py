@@ -11,7 +11,8 @@ import click
 
 from edge.lazy_group import ToldGroup
 from edge.runtime.json_lines import json_line
-from facegate_hub.cli.options import json_option
+from edge.wire.shapes import printable
+from facegate_hub.cli.options import json_option, last_option
 from facegate_hub.inbox import InboxKind, InboxState
 from facegate_hub.staff import Staff
 
@@ -37,7 +38,7 @@ def alarms() -> None:
 @alarms.command(name="list")
 @doubts_option
 @click.option("--closed", is_flag=True, help="Those that are closed.")
-@click.option("--last", default=50, show_default=True, help="How many to show.")
+@last_option(50)
 @json_option
 @click.pass_obj
 def list_(place: tuple[Path, str], inbox: InboxKind, closed: bool, last: int, as_json: bool) -> None:
@@ -48,7 +49,7 @@ def list_(place: tuple[Path, str], inbox: InboxKind, closed: bool, last: int, as
     states = [InboxState.CLOSED] if closed else [InboxState.OPEN, InboxState.ACKNOWLEDGED]
     with closing(Staff(*place)) as desk:
         for item in desk.inbox.items(InboxKind(inbox), states, last):
-            click.echo(json_line(item) if as_json else _line(item))
+            click.echo(json_line(item) if as_json else printable(_line(item)))
 
 
 @alarms.command()

@@ -10,6 +10,7 @@ import click
 
 from edge.errors import SyncError
 from edge.lazy_group import ToldGroup
+from facegate_hub.cli.options import encoding_option
 from facegate_hub.list_encoding import ListEncoding, encoding_of
 from facegate_hub.sheets import read_people, words_beyond_ascii
 from facegate_hub.staff import Staff
@@ -40,10 +41,7 @@ def roster() -> None:
 
 @roster.command(name="import")
 @click.argument("file", type=click.File("rb"))
-@click.option(
-    "--encoding",
-    help="How FILE was saved, where it is not to be guessed: utf-8, gb18030 (Excel in China)...",
-)
+@encoding_option
 @click.option("--replace", is_flag=True, help="Also remove everybody who is not in FILE.")
 @click.option("--removing", type=int, help="How many people --replace removes, when it is most of them.")
 @click.option("--timezone", "zone", callback=_zone, help="Of times and days in FILE that name none.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge.day_option import DAY
-from edge.errors import ConfigError
+from edge.errors import ConfigError, SyncError
 from edge.lazy_group import ToldGroup
 from edge.runtime.json_lines import json_line
 from edge.runtime.log_limit import set_up_log
@@ -83,7 +83,11 @@ def add(
     with closing(open_signer(place[0])) as client:
         client.change("add", name=name, kind=kind, account=account)
         if role is not None:
-            client.change("grant", name=name, role=role, doors=doors, wanted={})
+            try:
+                client.change("grant", name=name, role=role, doors=doors, wanted={})
+            except SyncError as error:
+                way = f"facegate hub principal grant {name!r} --role {role}"
+                raise SyncError(f"{name} is added, but may do nothing yet: {error}; then: {way}") from error
     click.echo(f"{name}: added; a token: facegate hub principal token {name!r}")
 
 

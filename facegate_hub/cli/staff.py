@@ -11,7 +11,8 @@ import click
 from edge.errors import SyncError
 from edge.lazy_group import ToldGroup
 from edge.wire.commands import CommandType
-from facegate_hub.cli.options import by_option
+from facegate_hub.clerk import DATABASE_FAILS, said
+from facegate_hub.cli.options import by_option, last_option
 from facegate_hub.orders import WAITING
 from facegate_hub.sheets import COLUMNS
 from facegate_hub.signer.rights import GROUP
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from facegate_hub.reading import StoredEvent
+    from facegate_hub.reading import News, StoredEvent
 
 LOOK_SECONDS = 0.5
+FAILING_SECONDS = 5.0
 WIDTHS = (16, 7, 27, 24, 16, 0)
 """Of the columns of the table, as wide as their usual content."""
 
@@ -38,7 +40,7 @@ def staff() -> None:
 
 @staff.command()
 @click.option("--follow", "-f", is_flag=True, help="Keep printing as events arrive.")
-@click.option("--last", default=20, show_default=True, help="How many to begin with.")
+@last_option(20, "How many to begin with.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_obj
 def watch(place: tuple[Path, str], follow: bool, last: int, as_json: bool) -> None:
@@ -51,9 +53,19 @@ def watch(place: tuple[Path, str], follow: bool, last: int, as_json: bool) -> No
         for event in desk.latest(last):
             _show(event, as_json)
         while follow:
-            for event in news.look():
+            for event in _looked(news):
                 _show(event, as_json)
             time.sleep(LOOK_SECONDS)
+
+
+def _looked(news: News) -> list[StoredEvent]:
+    """Return what is new; nothing while the database fails, which is told: it comes with a later look."""
+    try:
+        return news.look()
+    except DATABASE_FAILS as error:
+        click.echo(f"the database fails ({said(error)}); events are shown once it works", err=True)
+        time.sleep(FAILING_SECONDS)
+        return []
 
 
 @staff.command(name="open")

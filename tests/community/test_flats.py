@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from edge.cli import app
-from edge.errors import CommunityRefused
+from edge.errors import CommunityRefused, SyncError
 from facegate_hub.community.book import SYSTEM
 from facegate_hub.community.database import open_book
 from facegate_hub.community.duties import Right, may
@@ -20,6 +20,7 @@ from facegate_hub.community.verify import verify
 from tests.community.compound import STAFF, new_compound
 from tests.community.web import staff
 from tests.present import present
+from tests.workbook.books import book_of
 
 ALIKE = (
     *("3-1203", "3栋1203", "３栋１２０３", "3幢1203室", "3号楼1203", " 3 - 1203 ", "3#1203", "三栋1203"),
@@ -196,3 +197,20 @@ def test_a_compound_has_only_so_many_flats_whoever_makes_them(compound):
     with pytest.raises(CommunityRefused):
         compound.register.put_flats(SYSTEM, many)
     assert len(compound.register.flats()) == 3
+
+
+def test_a_list_of_flats_as_excel_saves_it_in_china_is_read_once_that_was_said(tmp_path):
+    """It ended in a Python traceback; nothing is made of a guess, since nobody looks before it counts."""
+    path = tmp_path / "flats.txt"
+    path.write_bytes("9栋101\n9栋102\n".encode("gb18030"))
+    words = ["hub", "--site", str(tmp_path / "site"), "community", "flats", str(path)]
+    guessed = CliRunner().invoke(app, words)
+    assert "--encoding gb18030" in str(guessed.exception)
+    said = CliRunner().invoke(app, [*words, "--encoding", "gb18030"])
+    assert said.output == "2 flats made, 2 there now\n"
+    path.write_bytes("\ufeff9-103\n".encode())
+    assert CliRunner().invoke(app, words).output == "1 flats made, 3 there now\n"
+    path.write_bytes(b"9-104\n\xff\xfe\n")
+    assert isinstance(CliRunner().invoke(app, words).exception, SyncError)
+    path.write_bytes(book_of(["9-105"]))
+    assert "a workbook" in str(CliRunner().invoke(app, words).exception)

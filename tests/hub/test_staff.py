@@ -14,6 +14,7 @@ from edge.site.provision import Site
 from edge.wire.commands import CommandType
 from edge.wire.rules import ReportedRules
 from facegate_hub.database import put, reading
+from facegate_hub.doubts import note_doubts
 from facegate_hub.events import EventSink
 from facegate_hub.reading import EventFilter, history, page
 from facegate_hub.staff import Staff
@@ -22,6 +23,7 @@ from facegate_hub.vouching import allow_unproven
 from tests.hub.entries import chain, pack
 from tests.present import present
 
+DOUBT = {"device": "front", "stream": "s", "seq": 1, "kind": "hash", "what": "its hash does not fit"}
 WANTED: dict[str, Any] = {
     "device": "front",
     "devices": ("front", "back"),
@@ -282,6 +284,54 @@ def test_doubts_that_were_looked_at_are_shown_no_more(desk, engine):
     assert desk.doubts() == []
     sink.store("back", pack(chain("back", 2)))
     assert desk.doubts() == []
+
+
+def test_a_doubt_that_came_while_somebody_read_is_not_acknowledged_with_the_others(place, engine, desk):
+    """Nobody had seen it, and nobody saw it afterwards."""
+    with engine.begin() as connection:
+        note_doubts(connection, [{**DOUBT, "seq": seq} for seq in range(600)], 1.0)
+    shown = desk.doubts()
+    with engine.begin() as connection:
+        note_doubts(connection, [{**DOUBT, "device": "back", "seq": 1000}], 2.0)
+    assert desk.acknowledge_doubts("Otto", shown=[one.id for one in shown]) == len(shown)
+    assert [(one.device, one.seq) for one in desk.doubts()] == [("back", 1000)]
+
+
+@pytest.mark.parametrize("words", [("events", "doubts"), ("alarms", "list", "--doubts")])
+def test_a_doubt_does_not_steer_the_terminal(place, engine, words):
+    """On a broker without access list anybody chooses a door's name and its journal's."""
+    with engine.begin() as connection:
+        note_doubts(connection, [{**DOUBT, "device": "\x1b[2Jdoor", "stream": "\x9b2J"}], 1.0)
+    result = CliRunner().invoke(app, ["hub", "--site", str(place[0]), "--database", place[1], *words])
+    assert "[2Jdoor" in result.output
+    assert not {"\x1b", "\x9b"} & set(result.output)
+
+
+def test_news_that_a_failing_database_kept_from_being_shown_come_later(desk, engine):
+    """What was read before it failed counted as shown."""
+    sink, news, left = EventSink(engine), desk.news(), [0]
+    sink.store("front", pack(chain("front", 3)))
+    sink.store("back", pack(chain("back", 3)))
+
+    @sa.event.listens_for(desk._engine, "before_cursor_execute")
+    def fail(_connection, _cursor, statement, *_):
+        if " events " in statement.replace("\n", " "):
+            left[0] -= 1
+            if left[0] == 0:
+                raise sa.exc.OperationalError(statement, {}, OSError("the disk is gone"))
+
+    left[0] = 2
+    with pytest.raises(sa.exc.OperationalError):
+        news.look()
+    assert len(news.look()) == 6
+    assert news.look() == []
+
+
+def test_a_principal_who_could_be_granted_nothing_is_named_with_the_way_on(place):
+    words = ["hub", "--site", str(place[0]), "principal", "add", "Bob", "--role", "desk", "--doors", "a b"]
+    result = CliRunner().invoke(app, words)
+    assert "Bob is added, but may do nothing yet" in str(result.exception)
+    assert "principal grant 'Bob' --role desk" in str(result.exception)
 
 
 def test_a_door_that_nobody_knows_is_named_at_once(place, engine, desk):
