@@ -139,10 +139,11 @@ class ReplayDoor:
     def handle(self, frame: Frame) -> list[DoorOutcome]:
         """Return what was decided on one frame, and note what it cost."""
         figures = self.figures
+        # The recording is the clock, for rules and lock as well: nothing depends on how fast it is played.
         self.clock.advance(max(frame.time - self.clock.monotonic(), 0.0))
         cpu, wall = time.process_time(), time.perf_counter()
         outcomes = self._controller.handle(frame)
-        self._hear(outcomes)
+        self._hear(outcomes)  # in the time that is measured: a door's thread does it as well
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         figures.frames += 1
         figures.frame_faces.append(self._pipeline.faces_seen - figures.faces)
@@ -162,6 +163,7 @@ class ReplayDoor:
                 self._pipeline.note_unlocked(decision.time, self._policy.rules.book.unlock_seconds)
             if decision.verdict is not Verdict.DENY:
                 continue
+            # The rules count what failed, so that the pauses of a door come in its replay, too.
             self._policy.attempts.note(decision.reason, METHOD, decision.claimed)
             if decision.reason is Reason.LOCKOUT_MAX_ATTEMPTS and decision.resident_id is not None:
                 seconds = self._policy.attempts.seconds_left(METHOD, decision.resident_id)
@@ -214,6 +216,7 @@ def summary_line(figures: Figures, decisions: list[Decision]) -> dict[str, Any]:
     waited: dict[str, float] = {}
     for grant in grants:
         first_seen = float(grant.detail.get("first_seen", grant.time))
+        # The first time only: who is let in again later did not wait from their first sight on.
         waited.setdefault(str(grant.resident_id), round(grant.time - first_seen, 4))
     return {
         "type": "summary",

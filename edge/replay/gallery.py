@@ -97,6 +97,7 @@ def _enrol(gallery: FolderGallery, name: str, harvest: Harvest) -> None:
         gallery.refused.append(f"{name}: nobody could be enrolled from this folder")
         return
     try:
+        # Of the shots alone: the refusals are listed already, and `agreeing` gives its own.
         good = agreeing(Harvest(harvest.shots))
     except EnrolmentRefused as refusal:
         gallery.refused.append(f"{name}: {refusal}")
@@ -173,7 +174,7 @@ def _read(entry: Path, source: str) -> Harvest | None:
     try:
         text = entry.with_suffix(".txt").read_text(encoding="utf-8")
         return Harvest(refused=[*text.replace(THIS_FILE, source).splitlines()])
-    except OSError:
+    except (OSError, ValueError):  # also one that is no UTF-8 any more
         return None
 
 

@@ -83,3 +83,13 @@ def test_what_is_remembered_and_damaged_is_looked_at_again(gallery, damage) -> N
     kept.write_bytes(damage(kept.read_bytes()))
     assert load() == first
     assert taker.taken == 2
+
+
+def test_a_refusal_that_is_remembered_and_damaged_is_looked_at_again(tmp_path) -> None:
+    (tmp_path / "g" / "anna").mkdir(parents=True)
+    (tmp_path / "g" / "anna" / "anna.gif").write_bytes(b"GIF89a" + bytes(40))
+    for _ in range(2):
+        with pytest.raises(EnrolmentRefused, match=r"anna\.gif"):
+            load_folders([tmp_path / "g"], "model", nobody_looks, tmp_path / "cache")
+        (kept,) = (tmp_path / "cache").glob("*.txt")
+        kept.write_bytes(b"\xff\xfe" + kept.read_bytes())

@@ -128,6 +128,8 @@ def fit(
     """
     rng = np.random.default_rng(seed)
     everybody = np.ones(len(people.names), bool)
+    # Two halves, each compared with a centre of the other: a centre learned from the very people makes
+    # strangers among them less alike than those at a door.
     half = rng.permutation(len(people.names)) % 2 == 0
     none = np.zeros(people.probes.shape[1])
     if kept is not None:
@@ -149,7 +151,7 @@ def fit(
         fraction=TAIL_RATE,
         scale=round(_mean_excess(tail, tail.above) if knee is None else _slope_to(tail, knee), 4),
         scale_beyond=round(slope, 4),
-        spread=round(max(rate, 1.0), 2),
+        spread=round(max(rate, 1.0), 2),  # never a rate below the one that was counted
         margin=MARGIN,
         knee=None if knee is None else round(knee, 4),
         scale_far=far,
@@ -182,7 +184,7 @@ def _tail(people: People, sides: Sequence[Side]) -> tuple[Tail, int]:
         scores, owners = probes @ references.T, people.owner[own]
         strangers = owners[:, None] != owners[None, :]
         comparisons += int(strangers.sum())
-        scores[~strangers] = -2.0
+        scores[~strangers] = -2.0  # below every cosine: one person's photos are no comparison of strangers
         left, right = np.nonzero(scores >= np.quantile(scores, 1 - ALIKE))
         parts.append((scores[left, right], owners[left], owners[right]))
     similarity, left, right = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -268,6 +270,7 @@ def _bootstrap(
     slopes, rates = [], []
     for _ in range(BOOTSTRAPS):
         drawn = np.zeros(number, np.intp)
+        # People are drawn, not comparisons: one person's are all alike, and would count as so many proofs.
         possible = 0
         for side in sides:
             counts = np.bincount(rng.choice(side, len(side)), minlength=number)

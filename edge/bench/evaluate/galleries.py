@@ -110,6 +110,7 @@ class _Door:
         able = np.flatnonzero(self._photos > self._shots)
         chosen = np.sort(rng.choice(able, residents, replace=False))
         enrolled = np.stack([self._enrol(rng, person) for person in chosen])
+        # All other photos, of residents and strangers alike.
         probes = np.setdiff1d(np.arange(len(self._people.owner)), enrolled)
         owner = self._people.owner[probes]
         best, similarity, margin = self._search(probes, enrolled)
@@ -146,6 +147,7 @@ def _rate(shares: Sequence[NDArray[np.float64]], rng: np.random.Generator) -> Ra
     people = len(shares[0])
     drawn = [one[rng.integers(people, size=people)].mean() for one in shares for _ in range(5)]
     low, high = np.quantile(drawn, INTERVAL)
+    # Where nobody was ever let in, drawing again finds nobody either; the counted interval is wider then.
     value = float(np.mean([one.mean() for one in shares]))
     counted_low, counted_high = wilson(value, people)
     return Rate(value, min(float(low), counted_low), max(float(high), counted_high))

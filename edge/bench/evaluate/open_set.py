@@ -98,6 +98,7 @@ def identify(
             continue
         embedded = embedder.embed(photo.path)
         if embedded is None:
+            # Counted as a trial that matched nobody: to leave it out would flatter the misses.
             unacquired += 1
             trials.append(OpenSetTrial(photo.identity, photo.role, Match(None, -1.0)))
             continue

@@ -73,6 +73,7 @@ def try_visits(
         for place, who in enumerate(visitors):
             seen = people.probes[first[who] + rng.permutation(photos[who])[:LOOKS]]
             best = (np.stack(list(_looks(seen))) @ rows.T).max(axis=1)
+            # Any look of the visit: that is what the rate is promised for.
             passed[:, draw, place] = (best >= lines).any(axis=1)
     return [
         VisitTrial(residents, shots, rate, len(visitors), _rate(passed[index], rng))

@@ -85,6 +85,8 @@ class Actor:
         """
         scale, picture = width / self.width, self.frame(time)
         at = scale
+        # By area where it shrinks much: a warp picks pixels, and the grain that is left looks like skin to
+        # liveness.
         if scale < 0.5:
             picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             at = 1.0
@@ -154,6 +156,7 @@ def make_actor(name: str, frames: list[Image], fps: float, detector: Detector) -
         face = max(detector.detect(seen), key=lambda face: face.box.width, default=None)
         yaws.append(AWAY_DEG if face is None else abs(pose(face.landmarks)[0]))
         before = places[-1] if places else None
+        # Where no face is found the last place counts: the person has turned away, not jumped.
         places.append(before if face is None else _place(face.box, scale))
     found = [one for one in places if one is not None]
     if not found:

@@ -85,6 +85,7 @@ class _Grain:
     """Sensor noise: a few sheets of it, shifted at random."""
 
     def __init__(self, size: tuple[int, int], counts: float) -> None:
+        # Seeded: a scene is the same to the bit each time it is played.
         self._random = np.random.default_rng(7)
         self._size = size
         shape = (size[1] + 64, size[0] + 64, 3)
@@ -154,7 +155,7 @@ def walks_up(seconds: float, near: float, far: float, begin: float = 0.0, end: f
         if not begin <= time < end:
             return None
         share = min((time - begin) / seconds, 1.0)
-        width = far / (1 - (1 - far / near) * share)
+        width = far / (1 - (1 - far / near) * share)  # it is the distance that changes evenly
         step = time - begin
         sway = 0.05 * math.sin(2 * math.pi * step) if share < 1 else 0.03 * math.sin(1.7 * step)
         bob = 0.04 * math.sin(4 * math.pi * step) if share < 1 else 0.0

@@ -90,6 +90,7 @@ def judge(play: Play, decisions: list[Decision], notices: list[str], cpu_ms: flo
 
 def _accuses(play: Play, denial: Decision) -> bool:
     """Say whether this refusal calls a living resident of the scene a picture, or a stranger."""
+    # By whom the face resembled: who was really there only the scene knows, and a refusal names nobody.
     nearest = denial.detail.get("nearest")
     if denial.reason in ACCUSING:
         return nearest in play.near and nearest not in play.pictured

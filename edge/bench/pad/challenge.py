@@ -33,6 +33,7 @@ def answered(poses: Sequence[RecordedPose], steps: int, random: Random) -> bool:
     """Return whether the recording, started anywhere, answers one try of `steps` random steps."""
     start = random.randrange(len(poses))
     challenge = new_challenge(steps, poses[start].yaw_deg, 0.0, random)
+    # One lap and one frame more: the first pose follows the last one as any other does.
     period = poses[-1].time - poses[0].time + (poses[-1].time - poses[0].time) / max(len(poses) - 1, 1)
     for index in count(start):
         laps, place = divmod(index, len(poses))

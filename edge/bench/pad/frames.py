@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from edge.camera.file import VideoFile
+from edge.bench.pad.paced import paced
 from edge.faces.liveness.fusion import PAIR, fuse, is_allowed
 from edge.faces.liveness.gate import GateLimits
 from edge.faces.looking import Looker
@@ -64,17 +64,12 @@ class FrameScorer:
 
     def score(self, presentation: Presentation) -> Scored:
         """Return the scores of the face that is near for longest; none when no face is."""
-        camera, tracker, due = VideoFile(presentation.path), Tracker(), presentation.start
+        tracker = Tracker()
         found: dict[int, list[Mapping[str, float]]] = {}
-        try:
-            while (frame := camera.read()) is not None and frame.time <= presentation.end:
-                if frame.time + 1e-3 >= due:
-                    due = max(due + 1 / FRAMES_PER_SECOND, frame.time)
-                    tracks, _ = tracker.update(self._looker.glance(frame.image), frame.time)
-                    for track in tracks:
-                        self._look(frame, track, found)
-        finally:
-            camera.close()
+        for frame in paced(presentation, FRAMES_PER_SECOND):
+            tracks, _ = tracker.update(self._looker.glance(frame.image), frame.time)
+            for track in tracks:
+                self._look(frame, track, found)
         longest = max(found.values(), key=len) if found else []
         return Scored(presentation, tuple(longest))
 

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from edge.bench.pad.challenge import RecordedPose, chance, per_window
-from edge.camera.file import VideoFile
+from edge.bench.pad.paced import paced
 from edge.faces.liveness.active import DOUBT_STEPS, STRICT_STEPS, TRIES
 from edge.faces.looking import Looker
 from edge.faces.quality import QualityLimits, face_scale_px, pose
@@ -43,18 +43,11 @@ class Chance:
 def recorded_poses(detector: Detector, presentation: Presentation) -> list[list[RecordedPose]]:
     """Return the poses of every face of a recording that stays for two seconds, turned away or not."""
     looker, tracker = Looker(detector, QualityLimits().min_interocular_px), Tracker()
-    camera, due = VideoFile(presentation.path), presentation.start
     found: dict[int, list[RecordedPose]] = {}
-    try:
-        while (frame := camera.read()) is not None and frame.time <= presentation.end:
-            if frame.time + 1e-3 < due:
-                continue
-            due = max(due + 1 / LOOKS_PER_SECOND, frame.time)
-            for track in tracker.update(looker.glance(frame.image), frame.time)[0]:
-                yaw_deg, scale_px = pose(track.face.landmarks)[0], face_scale_px(track.face)
-                found.setdefault(track.id, []).append(RecordedPose(frame.time, yaw_deg, scale_px))
-    finally:
-        camera.close()
+    for frame in paced(presentation, LOOKS_PER_SECOND):
+        for track in tracker.update(looker.glance(frame.image), frame.time)[0]:
+            yaw_deg, scale_px = pose(track.face.landmarks)[0], face_scale_px(track.face)
+            found.setdefault(track.id, []).append(RecordedPose(frame.time, yaw_deg, scale_px))
     return [poses for poses in found.values() if poses[-1].time - poses[0].time >= LEAST_SECONDS]
 
 

@@ -86,6 +86,7 @@ def summarise(nets: Sequence[str], watched: Sequence[WatchedRecording]) -> PadRe
     """Return the figures of all `watched` presentations, judged by `nets`."""
     names = sorted({one.presentation.species for one in watched} - {LIVE})
     species = [_species(name, [one for one in watched if one.presentation.species == name]) for name in names]
+    # The worst first: an attacker takes the instrument that works.
     species.sort(key=lambda one: (-(one.apcer or 0.0), -one.interval[1], one.name))
     living = [one for one in watched if not one.presentation.is_attack]
     cpu = [seconds for one in watched for seconds in one.cpu_s]

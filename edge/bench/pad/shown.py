@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from edge.bench.pad.door import TrialPart
+from edge.bench.pad.paced import JITTER_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -83,13 +84,14 @@ class Slower:
 
     def __init__(self, camera: FrameReader, fps: float) -> None:
         self._camera, self._spacing = camera, 1.0 / fps
-        self._due = float("-inf")
+        self._due: float | None = None
 
     def read(self) -> Frame | None:
         """Return the next frame that is due, at its own time."""
         while (frame := self._camera.read()) is not None:
-            if frame.time + 1e-3 >= self._due:
-                self._due = max(self._due + self._spacing, frame.time)
+            due = frame.time if self._due is None else self._due
+            if frame.time + JITTER_SECONDS >= due:
+                self._due = max(due + self._spacing, frame.time)  # as `paced`
                 return frame
         return None
 
@@ -112,7 +114,8 @@ class Beside:
         time = self._seq / GROUP_FPS
         for index, camera in enumerate(self._cameras):
             frame = self._frames[index]
-            while frame is not None and frame.time - self._starts[index] < time - 1e-3:
+            # Each by its own clock: clips of different frame rates stand side by side.
+            while frame is not None and frame.time - self._starts[index] < time - JITTER_SECONDS:
                 frame = camera.read()
             self._frames[index] = frame
         if any(frame is None for frame in self._frames):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.bench.pad.flat import paper_turn, random_motion, relief_of
-from edge.camera.file import VideoFile
+from edge.bench.pad.paced import paced
 from edge.faces.liveness.challenge import NEUTRAL_DEG, TURN_DEG
 from edge.faces.liveness.gate import GateLimits
 from edge.faces.liveness.planarity import FLAT_RESIDUAL, TurnFollower
@@ -43,19 +43,13 @@ class Turns:
 
 def turns_of(detector: Detector, presentation: Presentation, random: Random) -> Turns:
     """Return the residuals of one living clip; a turn that cannot be followed counts as flat, 0."""
-    looker, camera = Looker(detector, QualityLimits().min_interocular_px), VideoFile(presentation.path)
-    watch, near, due = HeadWatch(), [], presentation.start
-    try:
-        while (frame := camera.read()) is not None and frame.time <= presentation.end:
-            if frame.time + 1e-3 < due:
-                continue
-            due = max(due + 1 / LOOKS_PER_SECOND, frame.time)
-            face = _near_face(looker, frame)
-            watch.see(frame.image, face)
-            if face is not None:
-                near.append((frame.image, face))
-    finally:
-        camera.close()
+    looker = Looker(detector, QualityLimits().min_interocular_px)
+    watch, near = HeadWatch(), []
+    for frame in paced(presentation, LOOKS_PER_SECOND):
+        face = _near_face(looker, frame)
+        watch.see(frame.image, face)
+        if face is not None:
+            near.append((frame.image, face))
     chosen = near[:: max(len(near) // PAPERS_PER_CLIP, 1)][:PAPERS_PER_CLIP]
     paper = [relief_of(list(paper_turn(image, random_motion(random))), face.box) for image, face in chosen]
     return Turns([one or 0.0 for one in paper], watch.residuals)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge.bench.pad.hidden import cropped
-from edge.camera.file import VideoFile
+from edge.bench.pad.paced import paced
 from edge.faces.liveness.check import PassiveCheck
 from edge.faces.liveness.demands import Demands
 from edge.faces.liveness.failures import EVERY_TRY, Failures
@@ -90,22 +90,18 @@ class Watcher:
         """Return every verdict on `presentation`: after each the check begins anew."""
         watched = WatchedRecording(presentation)
         demands = Demands(weak="accept")  # what the networks say, whatever a door would ask beside
+        # No pauses and no waits between tries: asked is what the networks would say to each of them.
         check = PassiveCheck(self._nets, self._embedder, failures=Failures(NEVER, EVERY_TRY), demands=demands)
-        tracker, due = Tracker(), presentation.start
-        camera = VideoFile(presentation.path)
-        try:
-            while (frame := camera.read()) is not None and frame.time <= presentation.end:
-                if frame.time + 1e-3 >= due:
-                    due = max(due + 1 / LOOKS_PER_SECOND, frame.time)
-                    self._look(frame, check, tracker, watched)
-        finally:
-            camera.close()
+        tracker = Tracker()
+        for frame in paced(presentation, LOOKS_PER_SECOND):
+            self._look(frame, check, tracker, watched)
         return watched
 
     def _look(self, frame: Frame, check: PassiveCheck, tracker: Tracker, watched: WatchedRecording) -> None:
         tracks, ended = tracker.update(self._looker.glance(frame.image), frame.time)
         for track_id in ended:
             check.reset(track_id)
+        # As the pipeline does, which is left out here so that an unrecognised face is judged as well.
         for track in tracks:
             if not track.is_steady:
                 check.reset(track.id)
