@@ -14,6 +14,8 @@ from edge.wire.envelope import STORABLES
 from edge.wire.proof import BatchHead
 from edge.wire.shapes import Time, require
 
+AT = "%Y-%m-%dT%H:%M:%S.%fZ"
+"""How a time is stored: text that sorts."""
 MOST_DEEP = 16
 """Tables within tables in an event; a door's own have three."""
 
@@ -117,7 +119,7 @@ def _moment(value: Any) -> str | None:
     """Return a door's time in the one form that sorts, None of what is none."""
     if not isinstance(value, str) or Time().flaw(value):
         return None
-    return datetime.fromisoformat(value).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.fromisoformat(value).astimezone(UTC).strftime(AT)
 
 
 def digest(body: str) -> str:

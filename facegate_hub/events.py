@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from edge.errors import SyncError
-from facegate_hub.batches import digest, parse_batch
+from facegate_hub.batches import AT, digest, parse_batch
 from facegate_hub.database import insert_missing
 from facegate_hub.doubts import note_doubts
 from facegate_hub.forks import WENT_BACK, fork_of, keep_forks
@@ -402,10 +402,10 @@ def _write(connection: Connection, places: list[StreamPosition], now: float) -> 
         note_doubts(connection, doubts, now)
     rows = [row for place in places for row in place.rows]
     forks = [row for place in places for row in place.forks]
-    latest = datetime.fromtimestamp(now + FAR_SECONDS, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    latest = datetime.fromtimestamp(now + FAR_SECONDS, UTC).strftime(AT)
     for row in rows + forks:
         if row["at"] is None or row["at"] > latest:
-            row["at"] = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            row["at"] = datetime.fromtimestamp(now, UTC).strftime(AT)
     if rows:
         connection.execute(sa.insert(EVENTS), [{**row, "stored_at": now} for row in rows])
     if came := rows + keep_forks(connection, forks, now):

@@ -270,10 +270,10 @@ class Staff:
         """Return where events that are stored from now on can be looked up."""
         return News(self._engine)
 
-    def forget(self, keep_days: float) -> Forgotten:
-        """Delete events that were stored longer ago, and say what went."""
+    def forget(self, keep_days: float, *, trusts_clock: bool = False) -> Forgotten:
+        """Delete events that were stored longer ago (see `HubRetention`), and say what went."""
         self._permit(Permission.ERASE, {"what": "forget", "keep_days": keep_days})
-        return HubRetention(self._engine, keep_days).prune()
+        return HubRetention(self._engine, keep_days, trusts_clock=trusts_clock).prune()
 
     def doubts(self) -> list[Doubt]:
         """Return the signs of tampering or loss that nobody acknowledged, in the order they were noted."""

@@ -65,14 +65,17 @@ def export(
 
 @events.command()
 @click.option("--keep-days", type=click.FloatRange(min=1), required=True, help="Keep what is younger.")
+@click.option("--by-this-clock", is_flag=True, help="Also where no door has told for long what time it is.")
 @click.pass_obj
-def prune(place: tuple[Path, str], keep_days: float) -> None:
+def prune(place: tuple[Path, str], keep_days: float, by_this_clock: bool) -> None:
     """Delete events that were stored longer ago; `hub run --keep-days` does so every day.
+
+    It is never later than the doors' newest event says: this machine's clock may be ahead.
 
     Example: facegate hub events prune --keep-days 90
     """
     with closing(Staff(*place)) as desk:
-        click.echo(f"{desk.forget(keep_days).events} events deleted")
+        click.echo(f"{desk.forget(keep_days, trusts_clock=by_this_clock).events} events deleted")
 
 
 @events.command()

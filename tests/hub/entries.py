@@ -8,9 +8,9 @@ from edge.store.chain import Link, Stamp, forge
 from edge.store.ids import uuid7
 
 
-def chain(door, count, day=1, stream=None):
-    """Return `count` entries of a new journal of this door."""
-    at = datetime(2026, 3, day, 8, 0, tzinfo=UTC)
+def chain(door, count, day=1, stream=None, at=None):
+    """Return `count` entries of a new journal of this door, of a day in March 2026 or of `at`."""
+    at = at or datetime(2026, 3, day, 8, 0, tzinfo=UTC)
     stamp, link = Stamp(stream or uuid7(at), "boot", "synced", door), Link()
     entries = []
     for n in range(count):

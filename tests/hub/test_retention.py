@@ -1,5 +1,8 @@
 """What is forgotten, what is kept, and what must not come back."""
 
+import json
+from datetime import UTC, datetime
+
 import pytest
 import sqlalchemy as sa
 
@@ -32,8 +35,11 @@ def kept(engine, device="front"):
         return list(connection.execute(query).scalars())
 
 
-def prune(engine, keep_days=90):
-    return HubRetention(engine, keep_days, now=lambda: NOW).prune()
+def prune(engine, keep_days=90, now=NOW):
+    """Forget what is too old, at a site where a door has said a moment ago what time it is."""
+    at = datetime.fromtimestamp(NOW - 1, UTC)
+    EventSink(engine, now=lambda: now).store("clock", pack(chain("clock", 1, at=at, stream="s")))
+    return HubRetention(engine, keep_days, now=lambda: now).prune()
 
 
 def test_events_go_by_their_age_at_the_hub_and_each_journal_for_itself(engine):
@@ -59,7 +65,8 @@ def test_what_is_sent_again_after_it_was_forgotten_does_not_come_back(engine):
     assert sink.store("front", pack(entries[2:]))["upto"] == 6
     assert kept(engine) == [5, 6]
     with reading(engine) as connection:
-        assert connection.execute(sa.select(DOUBTS.c.kind)).scalars().all() == ["unproven"]
+        mine = sa.select(DOUBTS.c.kind).where(DOUBTS.c.device == "front")
+        assert connection.execute(mine).scalars().all() == ["unproven"]
 
 
 def test_what_waits_behind_a_gap_is_not_forgotten(engine):
@@ -114,3 +121,40 @@ def test_a_database_of_an_older_version_gets_what_it_lacks(tmp_path):
     assert HubRetention(engine, 1).prune().events == 0
     assert kept(engine) == [1, 2, 3, 4]
     engine.dispose()
+
+
+def test_a_machine_that_wakes_up_years_ahead_deletes_nothing(engine):
+    """Everything was too old at once, and gone for good: a battery was empty."""
+    entries = chain("front", 6, at=datetime.fromtimestamp(NOW, UTC))
+    store(engine, "front", entries[:3], days_ago=100)
+    store(engine, "front", entries[3:5], days_ago=2)
+    ahead = NOW + 10 * 365 * DAY
+    # What comes now is stored as of that year, and what has no time gets ours.
+    timeless = [json.dumps(json.loads(one) | {"ts": None}) for one in chain("back", 1)]
+    EventSink(engine, now=lambda: ahead).store("front", pack(entries[5:]))
+    EventSink(engine, now=lambda: ahead).store("back", pack(timeless))
+    assert prune(engine, now=ahead).events == 3
+    assert kept(engine) == [4, 5, 6]
+    assert kept(engine, "back") == [1]
+
+
+def test_what_was_stored_by_a_clock_that_was_ahead_goes_by_its_doors_time(engine):
+    """It was young for ten years, and so was all that came after it."""
+    old, recent = (datetime.fromtimestamp(NOW - days * DAY, UTC) for days in (100, 5))
+    EventSink(engine, now=lambda: NOW + 3650 * DAY).store("front", pack(chain("front", 2, at=old)))
+    EventSink(engine, now=lambda: NOW + 3650 * DAY).store("back", pack(chain("back", 2, at=recent)))
+    assert prune(engine).events == 2
+    assert kept(engine) == []
+    assert kept(engine, "back") == [1, 2]
+
+
+def test_where_the_doors_are_gone_time_passes_while_the_hub_runs_or_somebody_says_so(engine, caplog):
+    at, seconds = datetime.fromtimestamp(NOW - 300 * DAY - 1, UTC), [0.0]
+    EventSink(engine, now=lambda: NOW - 300 * DAY).store("front", pack(chain("front", 2, at=at)))
+    retention = HubRetention(engine, 90, lambda: NOW, lambda: seconds[0])
+    assert retention.prune().events == 0
+    assert "--by-this-clock" in caplog.text
+    seconds[0] = 91 * DAY
+    assert retention.prune().events == 2
+    EventSink(engine, now=lambda: NOW - 300 * DAY).store("back", pack(chain("back", 2, at=at)))
+    assert HubRetention(engine, 90, lambda: NOW, trusts_clock=True).prune().events == 2
