@@ -67,8 +67,8 @@ TRIAL_SECONDS = 4.0
 """Before that, late frames are thrown away for longer: until a whole picture shows whether it is the link or
 the camera, which sends fewer frames at night and stamps them as by day."""
 
-WHOLE, UNKNOWN = ord("I"), frozenset({0, ord("?")})
-"""What `CAP_PROP_FRAME_TYPE` says of a whole picture, and where it knows nothing."""
+WHOLE, UNKNOWN = ord("I"), frozenset({-1, 0, ord("?")})
+"""What `CAP_PROP_FRAME_TYPE` says of a whole picture, and where it knows nothing: -1 for every USB camera."""
 
 
 class VideoSource(Protocol):

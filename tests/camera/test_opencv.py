@@ -30,6 +30,7 @@ class ScriptedCapture:
         self.clock = clock
         self.script = script
         self.is_open = is_open
+        self.unknown = 0.0
         self.reads = 0
         self.releases = 0
 
@@ -45,7 +46,7 @@ class ScriptedCapture:
         return answer, scene(self.reads) if answer else None
 
     def get(self, propId: int) -> float:  # noqa: N803 - OpenCV's name
-        return self.reads * FRAME * 1000 if propId == cv2.CAP_PROP_POS_MSEC else 0.0
+        return self.reads * FRAME * 1000 if propId == cv2.CAP_PROP_POS_MSEC else self.unknown
 
     def release(self) -> None:
         self.releases += 1
@@ -154,9 +155,11 @@ def test_a_reader_who_is_too_slow_is_brought_back_to_the_present(caplog: pytest.
     assert "usb 0: frames come in faster than they are read and decoded" in caplog.text
 
 
-def test_a_camera_that_stamps_nonsense_is_believed_by_its_pace() -> None:
+@pytest.mark.parametrize("unknown", [0.0, -1.0], ids=["FFmpeg", "V4L2"])
+def test_a_camera_that_stamps_nonsense_is_believed_by_its_pace(unknown: float) -> None:
     """Stamps of 15 fps on frames that come at 10: no backlog, because each one is waited for."""
     bench = Bench([(0.1, True)] * 300)
+    bench.captures[0].unknown = unknown  # what OpenCV says of a property that a device does not have
     for _ in range(250):
         bench.camera.read()
     assert len(bench.captures) == 1
