@@ -6,8 +6,10 @@ old frame from the decoder; a capture that timed out once never recovers; frames
 wait in the socket and come out seconds old; FFmpeg's own threads add a frame of delay each. V4L2
 keeps answering True with the last frame after an unplug (opencv issues 14044, 6107, 10927). One trap stays
 open: when a network camera's resolution is changed and the stream goes on, pictures are squeezed into the
-first one's size. No property tells, nor does FFmpeg's log (h264, h265, mpeg2), and a second connection now
-and then is one that some cameras do not have. `health.picture` says so after the next connection.
+first one's size. No property tells, and a second connection now and then is one that some cameras do not
+have. FFmpeg's log does, at its finest level ("Format %s chosen by get_format"; h264, h265, mpeg2, mjpeg): to
+hear it Python would have to listen to 2 to 31 lines of each picture (measured), each of which waits for the
+interpreter's lock while a picture is decoded. `health.picture` says so after the next connection.
 """
 
 from __future__ import annotations
