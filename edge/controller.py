@@ -29,8 +29,8 @@ one frame each waits for the entries before it, up to a second each on a slow ca
 CONFIRMED_SECONDS = 5.0
 """After this an order to unlock has been carried out or given up: the guard has 1.5 s."""
 
-HEARD_WITHIN_SECONDS = 0.5
-"""So much later than the lock gave an order up it is told here, at most: the door is polled every 20 ms."""
+SURE_WITHIN_SECONDS = 0.1
+"""So exactly an event of the lock tells when its order was given: a busy machine may be late to look."""
 
 MOST_UNCONFIRMED = 16
 """Openings remembered until their orders are sure to be carried out: more than a gate has in 5 s."""
@@ -133,8 +133,8 @@ class DoorController:
             return
         # Everybody who was let in while the lock had confirmed nothing: it holds one order for all of them.
         # Whoever was let in before that came in, and what they used up stays used up.
-        waited = draft.data.get("waited_seconds", CONFIRMED_SECONDS - HEARD_WITHIN_SECONDS)
-        first = draft.mono - waited - HEARD_WITHIN_SECONDS
+        waited = draft.data.get("waited_seconds", CONFIRMED_SECONDS - SURE_WITHIN_SECONDS)
+        first = draft.mono - waited - SURE_WITHIN_SECONDS
         with self._noting:
             failed = [one for one in self._opened if first <= one[1] <= draft.mono]
             self._opened = [one for one in self._opened if one not in failed]

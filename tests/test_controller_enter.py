@@ -101,3 +101,5 @@ class TestALockThatFails:
     def test_leaves_whose_order_was_carried_out_before(self):
         assert self.taken_back([("anna", 3.0), ("bela", 1.5)], {"waited_seconds": 1.5}) == ["bela"]
         assert self.taken_back([("anna", 4.0)], {"waited_seconds": 1.5}) == []
+        # A moment before the order that failed: the pass of who came in must not open once more.
+        assert self.taken_back([("anna", 0.3), ("bela", 1.5)], {"waited_seconds": 1.5}) == ["bela"]

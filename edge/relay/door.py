@@ -79,10 +79,15 @@ class DoorCommand(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """An event for the journal: `kind` and `data` as in `EventDraft`."""
+    """An event for the journal: `kind` and `data` as in `EventDraft`.
+
+    `mono` is when it happened (monotonic seconds), None for now: it is told when the door is polled next, and
+    after what is still being written.
+    """
 
     kind: Kind
     data: dict[str, Any] = field(default_factory=dict)
+    mono: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.errors import LockError
@@ -66,6 +67,7 @@ class SupervisedDoor:
         self._moving = threading.RLock()
         self._waiting: deque[Note] = deque()
         self._granted_until = float("-inf")  # until when somebody who was let in may still be on their way
+        self._ordered_at = float("-inf")  # when the lock was last ordered to open
 
     @property
     def state(self) -> DoorState:
@@ -84,6 +86,7 @@ class SupervisedDoor:
         with self._moving:
             # The machine first: on a fast strike the contact may open before this returns.
             self._take(lambda now: self._machine.granted(seconds, now))
+            self._ordered_at = self._monotonic()
             try:
                 self._lock.unlock(seconds)
             except LockError:
@@ -120,15 +123,19 @@ class SupervisedDoor:
         """Set whether the door is meant to stand unlocked."""
         self._take(lambda now: self._machine.free_access(on, now))
 
-    def lock_event(self, kind: Kind, data: dict[str, Any]) -> None:
-        """Take what `GuardedLock` reports: give this as its `on_event`."""
+    def lock_event(self, kind: Kind, data: dict[str, Any], mono: float | None = None) -> None:
+        """Take what the lock reported at `mono` (monotonic seconds), None for now."""
+        at = self._monotonic() if mono is None else mono
         if kind == Kind.LOCK_UNLOCK_FAILED:
-            self._take(self._machine.withdrawn)
+            with self._moving:
+                # Not what was ordered since: it opens, and would be taken for a break-in.
+                if self._ordered_at <= at:
+                    self._take(self._machine.withdrawn)
         else:
             why = str(data.get("why", "")) if kind == Kind.LOCK_GUARD_LOST else None
             self._take(lambda now: self._machine.fault("lock", why, now))
         with self._guarding:
-            self._waiting.append(Note(kind, data))
+            self._waiting.append(Note(kind, data, at))
 
     def poll(self) -> None:
         """Read the sensors once, let time pass, and hand on what came of it.
@@ -152,8 +159,9 @@ class SupervisedDoor:
     def _take(self, what: Callable[[float], DoorStep]) -> None:
         with self._moving:
             with self._guarding:
-                step = what(self._monotonic())
-                self._waiting.extend(step.notes)
+                now = self._monotonic()
+                step = what(now)
+                self._waiting.extend(replace(note, mono=now) for note in step.notes)
             # Without `_guarding`: whoever asks for the door's state does not wait for the lock.
             if DoorCommand.LOCK in step.commands:
                 self._relock()

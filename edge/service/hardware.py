@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from dataclasses import replace
 from datetime import time as clock_time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -68,9 +70,11 @@ class DoorHardware:
     ) -> None:
         self._clock = clock
         self._record = record
-        self._reported: deque[tuple[Kind, dict[str, Any]]] = deque()
+        self._reported: deque[tuple[Kind, dict[str, Any], float]] = deque()
         self._pins = _Pins(settings, environ)
-        lock = new_lock(settings.lock, clock, lambda kind, data: self._reported.append((kind, data)))
+        lock = new_lock(
+            settings.lock, clock, lambda kind, data: self._reported.append((kind, data, clock.monotonic()))
+        )
         machine = DoorMachine(door_settings(settings), clock.monotonic(), held_ages_seconds)
         self._held = settings.held
         self._chime = self._pins.chime()
@@ -136,7 +140,11 @@ class DoorHardware:
             self._chime.close()
 
     def _take(self, note: Note) -> None:
-        self._record(EventDraft.now(self._clock, note.kind, note.data))
+        draft = EventDraft.now(self._clock, note.kind, note.data)
+        if note.mono is not None:
+            ago = timedelta(seconds=max(0.0, draft.mono - note.mono))
+            draft = replace(draft, at=draft.at - ago, mono=min(note.mono, draft.mono))
+        self._record(draft)
 
     def _ring(self, on: bool) -> None:  # noqa: FBT001 - a level
         if self._chime is None:

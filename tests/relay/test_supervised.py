@@ -9,7 +9,7 @@ import pytest
 
 from edge.errors import LockError
 from edge.events import Kind
-from edge.relay.door import Alarm, DoorSettings, DoorStatus, Note, Secured, Sensor
+from edge.relay.door import Alarm, DoorSettings, DoorStatus, LockStatus, Note, Secured, Sensor
 from edge.relay.dry_run import DryRunLock
 from edge.relay.machine import DoorMachine
 from edge.relay.sensors import Sensors, SensorWiring, SimulatedLevels
@@ -218,6 +218,34 @@ def test_a_lost_guard_is_a_fault_of_the_door_until_it_is_back() -> None:
     site.door.lock_event(Kind.LOCK_UNLOCK_FAILED, {"why": "not confirmed"})
     site.wait(7)
     assert site.kinds[3:] == ["door.fault_cleared", "lock.guard_back", "lock.unlock_failed"]
+
+
+def test_who_is_let_in_after_an_order_failed_and_before_that_is_heard_stays_let_in() -> None:
+    """It is heard at the next look at the door, and later while a slow card takes an event."""
+    site = Site()
+    site.door.unlock(5)
+    site.clock.advance(1.5)
+    failed_at = site.clock.monotonic()
+    site.clock.advance(0.01)
+    site.door.unlock(5)
+    site.clock.advance(0.01)
+    site.door.lock_event(Kind.LOCK_UNLOCK_FAILED, {"why": "not confirmed"}, failed_at)
+    assert site.door.state.lock is LockStatus.UNLOCKED
+    site.set(Sensor.CONTACT, True)
+    assert site.kinds == ["lock.unlock_failed", "door.opened"]
+    assert site.notes[0].mono == failed_at
+
+
+def test_what_happened_at_the_door_has_its_own_time_however_late_it_is_told() -> None:
+    site = Site()
+    site.door.unlock(5)
+    site.door.lock()
+    fell_at = site.clock.monotonic()
+    site.levels.set(Sensor.CONTACT, True)
+    site.wait(0.1)
+    (forced,) = site.notes
+    assert forced.mono is not None
+    assert fell_at < forced.mono <= site.clock.monotonic()
 
 
 def test_free_access_lets_the_door_stand_open() -> None:

@@ -137,12 +137,23 @@ def test_without_inputs_the_door_is_unknown_and_silent(tmp_path: Path) -> None:
     assert site.hardware.door.state.door is DoorStatus.UNKNOWN
 
 
-def test_what_the_lock_reports_is_recorded_by_the_doors_thread(tmp_path: Path) -> None:
+def test_what_the_lock_reports_is_recorded_by_the_doors_thread_with_its_own_time(tmp_path: Path) -> None:
+    """The door's thread may be writing another event to a slow card."""
+    reports: list[Any] = []
+
+    def new_lock(_settings: Any, clock: Any, on_event: Any) -> DryRunLock:
+        reports.append(on_event)
+        return DryRunLock(clock)
+
     site = Site(tmp_path, "")
-    site.hardware._reported.append((Kind.LOCK_GUARD_LOST, {"why": "it has gone"}))
+    site.hardware = DoorHardware(site.settings, site.clock, site.drafts.append, {}, new_lock=new_lock)
+    at, mono = site.clock.now(), site.clock.monotonic()
+    reports[0](Kind.LOCK_GUARD_LOST, {"why": "it has gone"})
     assert site.drafts == []
+    site.clock.advance(1.0)
     site.step()
     assert site.kinds == ["door.fault", "lock.guard_lost"]
+    assert (site.drafts[1].at, site.drafts[1].mono) == (at, mono)
 
 
 def pins_of(hardware: DoorHardware) -> dict[Sensor, Any]:
