@@ -35,11 +35,12 @@ LEDGER = Schema(
 class SqliteLedger:
     """The commands this door has taken. Implements `ports.CommandLedger`; any thread.
 
-    Raises `StoreError` when the file is damaged, `JournalUnavailable` when it cannot be used now.
+    Raises `StoreError` when the file is damaged, `JournalUnavailable` or `StoreUnavailable` when it cannot be
+    used now, also at the start.
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = SharedDatabase(path, LEDGER, error=JournalUnavailable, after_mending=())
+        self._file = SharedDatabase(path, LEDGER, error=JournalUnavailable, after_mending=(), is_patient=True)
 
     def is_known(self, command_id: str) -> bool:
         """Return whether this id was claimed within the last 30 days."""

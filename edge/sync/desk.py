@@ -56,7 +56,7 @@ class CommandDesk(TopicWorker):
     ) -> None:
         super().__init__("commands", (settings.topic("cmd"),))
         self._told = told
-        self._is_resumed = False
+        self._is_resumed = self._has_taken = False
         self._began = clock.monotonic()
         self._ended: deque[str] = deque()
         """Commands of which was told what came of them, and which the ledger still has to hear of."""
@@ -69,26 +69,24 @@ class CommandDesk(TopicWorker):
 
     def handle(self, message: Message) -> None:
         """Judge and execute one message; what the thread does with each."""
+        self._resume_if_possible()
         try:
-            self._resume()
             command = self._gate.admit(message)
         except CommandRefused as refusal:
             self._refuse(refusal)
             return
-        except FacegateError as error:  # the ledger cannot be written: better no command than two
-            self._refuse(CommandRefused(CommandRefusal.UNAVAILABLE, str(error)))
-            return
         if command.type is CommandType.CHALLENGE:
             self._answer(command.id, "done", "nonce", {"nonce": self._gate.hand_out_nonce()})
             return
+        self._has_taken = True
         # Before it is carried out: should the door die while it does, its journal still tells the hub of it.
         self._journal_command(Kind.COMMAND_TAKEN, command, command.by)
         self._perform(command)
 
     def idle(self) -> None:
         """Tell what an earlier run could not, and have the ledger forget what was told."""
+        self._resume_if_possible()
         try:
-            self._resume()
             while self._ended:
                 self._gate.finish([self._ended[0]])
                 self._ended.popleft()
@@ -96,17 +94,25 @@ class CommandDesk(TopicWorker):
             if self.is_worth_a_line():
                 LOG.warning("what came of commands is noted later: %s", error)
 
-    def _resume(self) -> None:
-        """End what an earlier run began, once: before anything newer is taken. Raises as the ledger does."""
+    def _resume_if_possible(self) -> None:
+        """End what an earlier run began, before anything newer is taken unless the card fails."""
         if self._is_resumed:
             return
+        try:
+            self._resume()
+        except FacegateError as error:
+            if self.is_worth_a_line():
+                LOG.warning("what an earlier run began is told later: %s", error)
+
+    def _resume(self) -> None:
         begun = self._gate.unfinished()
         told = self._told() if begun else ()
         self._is_resumed = True
         for number, command in enumerate(begun, 1):
             if command.id in told:
                 self._ended.append(command.id)
-            elif number == len(begun) and self._is_still_wanted(command):
+            # Not over what was taken meanwhile, because the card told only now: that is the last word.
+            elif number == len(begun) and not self._has_taken and self._is_still_wanted(command):
                 self._perform(command)
             else:
                 self._end(command, CommandOutcome("failed", say("order.cut_short")))

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from edge.errors import FacegateError, SyncError
+from edge.sync.taken import TakenCommands
 from edge.wire.commands import (
     MAX_COMMAND_BYTES,
     MODES,
@@ -19,7 +20,6 @@ from edge.wire.commands import (
     CommandRefusal,
     CommandRefused,
     CommandType,
-    kept_command,
     parse_command,
     read_command,
 )
@@ -66,7 +66,7 @@ class CommandGate:
     ) -> None:
         self._device = device
         self._keys = keys
-        self._ledger = ledger
+        self._taken = TakenCommands(ledger)
         self._clock = clock
         self._clock_trust = clock_trust
         self._new_nonce = new_nonce
@@ -86,7 +86,7 @@ class CommandGate:
             self._claim(command)
         except CommandRefused:
             raise
-        except FacegateError as error:  # the ledger cannot be used: better no command than two
+        except FacegateError as error:  # the card does not answer, and without it this one might be a second
             raise CommandRefused(CommandRefusal.UNAVAILABLE, str(error), command.id) from error
         if command.type is CommandType.LOCKDOWN:
             self._lockdown_since = self._handed_out
@@ -95,26 +95,24 @@ class CommandGate:
     def _claim(self, command: Command) -> None:
         # The id is looked up first and claimed last. A command that is played back must not use up a nonce or
         # count for the rate, and a refused one must not be remembered as carried out.
-        if self._ledger.is_known(command.id):
+        if self._taken.is_known(command):
             raise CommandRefused(CommandRefusal.DUPLICATE, "it was taken before", command.id)
         self._require_fresh(command)
         self._require_rate(command)
-        # What comes of a challenge is its answer, and that alone.
-        body = None if command.type is CommandType.CHALLENGE else kept_command(command)
-        if not self._ledger.claim(command.id, self._clock.now(), body):
+        if not self._taken.claim(command, self._clock.now()):
             raise CommandRefused(CommandRefusal.DUPLICATE, "it was taken before", command.id)
 
     def unfinished(self) -> list[Command]:
-        """Return what was let through and not told what came of it; each was issued when it was taken.
+        """Return what an earlier run let through and did not tell what came of; each was issued when taken.
 
-        Call it before the first `admit`. Raises as the ledger does.
+        Raises `FacegateError` while the card does not answer.
         """
-        kept = [read_command(*one, self._device) for one in self._ledger.unfinished()]
+        kept = [read_command(*one, self._device) for one in self._taken.unfinished()]
         return [command for command in kept if command is not None]
 
     def finish(self, command_ids: Iterable[str]) -> None:
-        """Note that what came of these was told. Raises as the ledger does."""
-        self._ledger.finish(command_ids)
+        """Note that what came of these was told. Raises `FacegateError` while the card does not answer."""
+        self._taken.finish(command_ids)
 
     def hand_out_nonce(self) -> str:
         """Return a new nonce for one command within ten seconds."""

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.aside import TooSlow
 from edge.broker.settings import BrokerSettings
-from edge.errors import ConfigError, LockError, SyncError
+from edge.errors import ConfigError, LockError, StoreError, SyncError
 from edge.store.ledger import SqliteLedger
 from edge.sync.desk import CommandDesk
 from edge.sync.gate import UNLOCKS_PER_MINUTE, CommandGate
@@ -27,6 +28,7 @@ from tests.sync.hubside import (
     signed,
     wish,
 )
+from tests.waiting import wait_until
 
 
 class Site:
@@ -87,8 +89,8 @@ def test_a_replayed_unlock_is_refused():
     assert site.refusal(late) is CommandRefusal.NONCE
     site.clock.advance(3600)
     assert site.refusal(payload) is CommandRefusal.DUPLICATE
-    site.ledger.taken.clear()
-    assert site.refusal(payload) is CommandRefusal.NONCE
+    after_a_restart = Site()
+    assert after_a_restart.refusal(payload) is CommandRefusal.NONCE
 
 
 @pytest.mark.parametrize("kind", ["unlock", "evacuation", "normal", "reload", "enrol_window"])
@@ -397,19 +399,115 @@ def test_each_kind_of_refusal_is_an_event_with_its_reason():
     assert len(site.executed) == 1
 
 
-def test_without_a_ledger_nothing_is_executed():
-    """When taking an id cannot be written down, a restart could do it twice. Whoever gave it is told."""
+class Failing(MemoryLedger):
+    """On a card that answers nothing until it is well again."""
 
-    class Broken(MemoryLedger):
-        def claim(self, command_id, at, body=None):
-            raise LockError("disk full")
+    error: Exception | None = StoreError("the card fails")
 
-    site = Site(ledger=Broken())
-    site.desk.handle(message(site.unlock()))
+    def is_known(self, command_id):
+        self._answer()
+        return super().is_known(command_id)
+
+    def claim(self, command_id, at, body=None):
+        self._answer()
+        return super().claim(command_id, at, body)
+
+    def unfinished(self):
+        self._answer()
+        return super().unfinished()
+
+    def finish(self, command_ids):
+        self._answer()
+        super().finish(command_ids)
+
+    def _answer(self):
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.mark.parametrize("error", [StoreError("read-only"), TooSlow("no answer within 1 s")])
+def test_a_card_that_fails_or_hangs_keeps_nobody_from_locking_down_or_opening(error):
+    """A nonce is good once, in this run: no card is needed to know that. Nothing is carried out twice."""
+    ledger = Failing()
+    ledger.error = error
+    site = Site("unknown", ledger)
+    site.desk.handle(message(signed(wish(site.clock, "challenge"))))
+    nonce = site.replies()[0]["data"]["nonce"]
+    ordered = [site.unlock(2), signed(wish(site.clock, "lockdown", 3, nonce=nonce))]
+    for payload in ordered * 2:
+        site.desk.handle(message(payload))
+        site.desk.idle()
+    assert [command.type for command in site.executed] == ["unlock", "lockdown"]
+    statuses = [status for _, status in site.answers()]
+    assert statuses == ["done", "done", "done", "duplicate", "duplicate"]
+    after_a_restart = Site("unknown", ledger)
+    for payload in ordered:
+        after_a_restart.desk.handle(message(payload))
+    assert after_a_restart.executed == []
+    assert [status for _, status in after_a_restart.answers()] == ["rejected", "rejected"]
+
+
+def test_without_a_ledger_nothing_is_executed_that_another_run_may_have_taken():
+    """Without a nonce only the card knows: a restart could do it twice. Whoever gave it is told."""
+    site = Site(ledger=Failing())
+    site.desk.handle(message(signed(wish(site.clock, "lockdown"))))
     assert site.executed == []
     assert site.journal.kinds() == [("command.refused", "unavailable")]
     assert site.journal.drafts[0].data["command"] == "command-000001"
     assert site.answers() == [("command-000001", "rejected")]
+
+
+def test_what_was_told_as_refused_is_not_carried_out_because_the_card_took_it_later():
+    """It hung for longer than anybody waits, and then wrote what it had been given."""
+
+    class Hanging(MemoryLedger):
+        def claim(self, command_id, at, body=None):
+            super().claim(command_id, at, body)
+            raise TooSlow("no answer within 1 s")
+
+    ledger = Hanging()
+    site = Site(ledger=ledger)
+    site.desk.handle(message(signed(wish(site.clock, "lockdown"))))
+    assert site.answers() == [("command-000001", "rejected")]
+    wait_until(lambda: not ledger.unfinished())
+
+
+def test_a_lock_down_that_the_card_tells_of_late_does_not_end_what_was_ordered_since(tmp_path):
+    """It was cut short in an earlier run, and the card did not say so at this one's start."""
+    ledger = Failing()
+    ledger.error = None
+    with suppress(PowerCutError):
+        Cut(ledger=ledger).desk.handle(message(signed(wish(Site().clock, "lockdown"))))
+    ledger.error = StoreError("the card fails")
+    site = Site(ledger=ledger)
+    site.desk.handle(message(signed(wish(site.clock, "normal", 2, nonce=site.nonce()))))
+    ledger.error = None
+    for _ in range(2):
+        site.desk.idle()
+    assert [command.type for command in site.executed] == ["normal"]
+    assert site.answers() == [("command-000002", "done"), ("command-000001", "failed")]
+    assert ledger.unfinished() == []
+
+
+def test_what_this_run_does_is_not_taken_for_cut_short_when_the_card_answers_late():
+    """What is being done lies there beside what an earlier run left."""
+
+    class Late(MemoryLedger):
+        is_late = True
+
+        def unfinished(self):
+            if self.is_late:
+                raise StoreError("the card fails")
+            return super().unfinished()
+
+    ledger, replies = Late(), []
+    site = Site(ledger=ledger)
+    site.desk._execute = lambda _command, reply: replies.append(reply)
+    site.desk.handle(message(site.unlock()))
+    ledger.is_late = False
+    site.desk.idle()
+    assert len(replies) == 1
+    assert site.answers() == []
 
 
 def test_two_keys_serve_while_changing_them():
