@@ -123,6 +123,16 @@ def file_key(path: Path) -> bytes:
         raise KeyUnavailable(f"{path}: the key cannot be had now ({error.strerror})") from error
 
 
+def file_key_if_there(path: Path) -> bytes | None:
+    """Return the key kept in `path`, None where there is none; makes none. Raises as `file_key` does."""
+    try:
+        return _read_key(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise KeyUnavailable(f"{path}: the key cannot be had now ({error.strerror})") from error
+
+
 def kept_key(path: Path) -> bytes:
     """Return the key kept in `path`, where one was kept before: a lost one is never made anew.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from edge.durable import sync_folder
 from edge.errors import KeyUnavailable, StoreError
-from edge.store.sealer import KEY_BYTES, file_key
+from edge.store.sealer import KEY_BYTES, file_key, file_key_if_there
 from edge.store.system_credentials import CREDENTIAL_STORE, OF_THIS_PROCESS
 from edge.words import Message
 
@@ -63,8 +63,10 @@ class KeyFile:
 
     def keys(self) -> Sequence[bytes]:
         """Return the key in the file, and a staged one beside it."""
-        staged = [file_key(self._staged)] if self._staged.exists() else []
-        return [file_key(self._path), *staged]
+        # The staged one first: where it is settled in between, the file below has it. And never made here:
+        # one that appeared after that would lie on the card until the next change took it for new.
+        staged = file_key_if_there(self._staged)
+        return [file_key(self._path), *([] if staged is None else [staged])]
 
     def at_hand(self) -> Sequence[bytes]:
         """Return the same."""

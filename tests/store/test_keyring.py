@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import threading
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +24,7 @@ from edge.store.keyring import Keyring
 from edge.store.residents import ResidentStore
 from edge.store.site_key import CREDENTIAL, NEW_CREDENTIAL, SITE_KEY_FILE, CredentialKey, KeyFile
 from tests.present import present
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,6 +171,32 @@ def test_a_power_cut_while_the_site_key_changes_loses_nothing(tmp_path, cut):
             assert len(store.templates_of("anna")) == 1
         change_key(tmp_path)
     assert not (tmp_path / "residents.key.new").exists()
+
+
+def test_reading_the_key_while_it_changes_leaves_no_other_behind(tmp_path):
+    file, reads, is_over = KeyFile(tmp_path / SITE_KEY_FILE), count(1), threading.Event()
+    last = 0
+
+    def read():
+        nonlocal last
+        while not is_over.is_set():
+            file.keys()
+            last = next(reads)
+
+    def has_read(more_than):
+        return last > more_than
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for _ in range(300):
+            file.stage()
+            file.settle()
+            wait_until(partial(has_read, last + 1), "whoever read meanwhile has finished")
+            assert not (tmp_path / "residents.key.new").exists(), "the next change would take it for new"
+    finally:
+        is_over.set()
+        reader.join()
 
 
 def test_another_site_key_is_refused_with_the_way_out(tmp_path):
