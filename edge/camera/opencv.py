@@ -69,6 +69,10 @@ TRIAL_SECONDS = 4.0
 """Before that, late frames are thrown away for longer: until a whole picture shows whether it is the link or
 the camera, which sends fewer frames at night and stamps them as by day."""
 
+MOST_CUT_OFF = 10
+"""Reads in a row that may come to nothing. For a JPEG without its end, which a USB camera may send, OpenCV
+4.14 gives nothing (tried). Of a camera that is gone nothing comes either, at once or after 2 s."""
+
 WHOLE, UNKNOWN = ord("I"), frozenset({-1, 0, ord("?")})
 """What `CAP_PROP_FRAME_TYPE` says of a whole picture, and where it knows nothing: -1 for every USB camera."""
 
@@ -217,27 +221,37 @@ class OpenCvCamera:
         logger.warning("%s: frames arrive faster than any live camera sends them", self.name)
 
     def _grab(self) -> tuple[Image, float]:
-        assert self._capture is not None  # noqa: S101 - both callers have just seen to it
+        """Return the next picture, and how long the read took that brought it. Raises `CameraLost`."""
         started, busy = self._clock.monotonic(), self._busy_seconds()
+        for _ in range(MOST_CUT_OFF):
+            image, took = self._read_once()
+            # Not after a long read either: it timed out, and the next one would as well.
+            if image is not None or self._read_at - started > STALE_SECONDS:
+                break
+        if image is None or self._capture is None:
+            raise self._nothing_came(self._read_at - started)
+        stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
+        # What this thread did not compute in it waited: the decoder runs on the thread that reads.
+        idle = self._read_at - started - (self._busy_seconds() - busy)
+        self._lag.observe(stamp, self._read_at, idle, is_whole=_is_whole(self._capture))
+        return image, took
+
+    def _read_once(self) -> tuple[Image | None, float]:
+        assert self._capture is not None  # noqa: S101 - both callers of `_grab` have just seen to it
+        began = self._clock.monotonic()
         try:
             ok, image = self._capture.read()
-        except cv2.error:
-            ok, image = False, None
+        except cv2.error as error:
+            raise self._nothing_came(self._clock.monotonic() - began) from error
         except CameraLost:  # its pictures are not converted: see `ConvertedCapture`
             self.close()
             raise
         self._read_at = self._clock.monotonic()
-        if not ok or image is None:
-            self.close()
-            raise CameraLost(
-                message("camera.no_frame", name=self.name, seconds=f"{self._read_at - started:.1f}")
-            )
-        took = self._read_at - started
-        stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
-        # What this thread did not compute in it waited: the decoder runs on the thread that reads.
-        idle = took - (self._busy_seconds() - busy)
-        self._lag.observe(stamp, self._read_at, idle, is_whole=_is_whole(self._capture))
-        return image, took
+        return image if ok else None, self._read_at - began
+
+    def _nothing_came(self, seconds: float) -> CameraLost:
+        self.close()
+        return CameraLost(message("camera.no_frame", name=self.name, seconds=f"{seconds:.1f}"))
 
 
 def _is_whole(capture: VideoSource) -> bool | None:

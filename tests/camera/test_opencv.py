@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from edge.addresses import public_name
-from edge.camera.opencv import MOST_BACKLOG_FRAMES, OpenCvCamera
+from edge.camera.opencv import MOST_BACKLOG_FRAMES, STALE_SECONDS, OpenCvCamera
 from edge.errors import CameraLost
 from edge.runtime.clock import ManualClock
 from tests.camera.scenes import scene
@@ -126,6 +126,26 @@ def test_a_select_time_out_is_a_lost_camera() -> None:
     bench = Bench([(FRAME, True), (2.0, False)])
     with pytest.raises(CameraLost, match=r"no frame came for 2\.0 s"):
         bench.camera.read()
+
+
+def test_pictures_that_a_usb_camera_cut_off_are_passed_over() -> None:
+    """OpenCV gives nothing for a JPEG without its end."""
+    first = [(FRAME, False), (FRAME, False), (FRAME, True)]
+    bench = Bench([*first, (FRAME, True), (FRAME, False), (FRAME, True)])
+    assert [bench.camera.read().seq for _ in range(3)] == [0, 1, 2]
+    assert len(bench.captures) == 1
+
+
+def test_a_camera_of_which_nothing_comes_is_lost_within_half_a_second() -> None:
+    bench = Bench([(FRAME, True), *[(FRAME, False)] * 100])
+    began = bench.clock.monotonic()
+    with pytest.raises(CameraLost, match="no frame came"):
+        bench.camera.read()
+    assert bench.clock.monotonic() - began < STALE_SECONDS + 2 * FRAME
+    bench = Bench([(FRAME, True), *[(0.0, False)] * 100])
+    with pytest.raises(CameraLost, match="no frame came"):  # unplugged: each read fails at once
+        bench.camera.read()
+    assert bench.captures[0].reads < 20
 
 
 def test_an_exception_of_opencv_is_a_lost_camera() -> None:
