@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 OLD_SECONDS = 86_400.0
 """Alarms that were raised longer ago are told to nobody: the inbox has them."""
 AT_ONCE = 50
+MOST_CAME = 10_000
+"""Alarms of which is remembered when they came; beyond it that begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +89,44 @@ class AlertSender(ChannelSender[AlertChannel, Alert]):
         channels: Sequence[AlertChannel],
         quiet: QuietHours,
         now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(channels, now)
         self._engine = engine
         self._quiet = quiet
+        self._monotonic = monotonic
+        self._last: int | None = None
+        """The last alarm that was there at the first look."""
+        self._came: dict[int, float] = {}
 
     def _due(self, channel: AlertChannel, now: float) -> list[Alert]:
-        mine = (ALARMS.c.state != InboxState.CLOSED, ALARMS.c.at > now - OLD_SECONDS)
-        query = sa.select(ALARMS).where(*mine).order_by(ALARMS.c.id)
         with reading(self._engine) as connection:
+            if self._last is None:
+                self._last = connection.execute(sa.select(sa.func.max(ALARMS.c.id))).scalar() or 0
+            recent = sa.or_(ALARMS.c.last_at > now - OLD_SECONDS, ALARMS.c.id > self._last)
+            query = sa.select(ALARMS).where(ALARMS.c.state != InboxState.CLOSED, recent).order_by(ALARMS.c.id)
             rows = connection.execute(query).mappings().all()
+        young = [self._is_young(row["id"]) for row in rows]
+        rows = [
+            row for row, one in zip(rows, young, strict=True) if one or row["last_at"] > now - OLD_SECONDS
+        ]
         return [
             Alert(row["id"], row["device"], row["kind"], row["at"], row["count"], row["resident"])
             for row in rows
             if channel.name not in _told(row["told"]) and not self._quiet.hold_back(row["kind"], now)
         ][:AT_ONCE]
+
+    def _is_young(self, alarm: int) -> bool:
+        """Return whether an alarm came since this hub runs, less than a day ago by a clock that nobody sets.
+
+        A machine without a battery of its own learns the time when the network is back: what had come by then
+        seemed to be days old, and was told to nobody.
+        """
+        if alarm <= (self._last or 0):
+            return False
+        if len(self._came) > MOST_CAME:
+            self._came.clear()
+        return self._monotonic() - self._came.setdefault(alarm, self._monotonic()) < OLD_SECONDS
 
     def _note(self, channel: AlertChannel, items: Sequence[Alert], now: float) -> None:
         ids = [alert.id for alert in items]

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 OTHER = "alarm.other"
 """Alarms of kinds that this version does not know: a door that makes kinds up has one line for them all."""
 
+AGAIN_SECONDS = 3600.0
+"""An alarm that comes again within it is the same one: a door that rings all night has one line, and its
+guard one mail."""
+LONGEST_SECONDS = 86_400.0
+"""After so long it is told again all the same."""
+MOST_LINES = 20
+"""Of a door and kind that are not closed: a door that makes residents up fills no inbox."""
+
 
 class InboxState(StrEnum):
     """Where an item is: nobody has seen it, somebody sees to it, it is over."""
@@ -72,23 +80,44 @@ class InboxItem:
 
 
 def note_alarms(connection: Connection, rows: Iterable[dict[str, Any]], now: float) -> None:
-    """Put the alarms among doors' new events into the inbox; one that is open is counted there.
+    """Put the alarms among doors' new events into the inbox; one that goes on is counted in its line.
 
-    One statement for each door and kind, however many of them a door sends at once.
+    Few statements for each door, kind and resident, however many of them a door sends at once.
     """
-    alike: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    alike: dict[tuple[str, str, str | None], list[dict[str, Any]]] = {}
     for row in rows:
         if (kind := _alarm(row)) is not None:
-            alike.setdefault((row["device"], kind), []).append(row)
-    for (device, kind), some in alike.items():
-        mine = (ALARMS.c.device == device, ALARMS.c.kind == kind, ALARMS.c.state != InboxState.CLOSED)
-        again = {"count": ALARMS.c.count + len(some), "last_at": now}
-        # Tried before the insert: a door that rings its alarm all night makes one line, and one statement.
-        if connection.execute(sa.update(ALARMS).where(*mine).values(**again)).rowcount:
-            continue
+            alike.setdefault((row["device"], kind, row["resident"]), []).append(row)
+    for (device, kind, resident), some in alike.items():
+        lines = _open_lines(connection, device, kind)
+        line = next((one for one in lines if one.resident == resident and _goes_on(one, now)), None)
+        again: dict[str, Any] = {"count": ALARMS.c.count + len(some), "last_at": now}
+        if line is None and len(lines) >= MOST_LINES:
+            line = lines[0]
+            if not _goes_on(line, now):  # as if it had just come: whoever was told of it was told long ago
+                again |= {"at": now, "told": None, "state": InboxState.OPEN, "holder": None}
+        if line is not None:
+            still = (ALARMS.c.id == line.id, ALARMS.c.state != InboxState.CLOSED)
+            if connection.execute(sa.update(ALARMS).where(*still).values(**again)).rowcount:
+                continue
         place = {name: some[0][name] for name in ("device", "stream", "seq", "resident")}
         first = {"kind": kind, "count": len(some), "at": now, "last_at": now, "state": InboxState.OPEN}
         connection.execute(sa.insert(ALARMS).values(**place, **first))
+
+
+def _open_lines(connection: Connection, device: str, kind: str) -> list[Any]:
+    """Return what is not closed of a door's alarms of a kind, the newest first."""
+    mine = (ALARMS.c.device == device, ALARMS.c.kind == kind, ALARMS.c.state != InboxState.CLOSED)
+    return list(connection.execute(sa.select(ALARMS).where(*mine).order_by(ALARMS.c.id.desc())))
+
+
+def _goes_on(line: Any, now: float) -> bool:
+    """Return whether an alarm that comes now is the one of this line: it came lately, and began lately.
+
+    Also where nobody closes lines, so that whoever hears of alarms by mail hears of each.
+    """
+    began, last = float(line.at), float(line.last_at)
+    return abs(now - last) < AGAIN_SECONDS and abs(now - began) < LONGEST_SECONDS
 
 
 def _alarm(row: dict[str, Any]) -> str | None:

@@ -24,7 +24,7 @@ from edge.site.provision import Site
 from facegate_hub.alert_channels import load_alerts
 from facegate_hub.alerts import AlertSender, QuietHours
 from facegate_hub.events import EventSink
-from facegate_hub.inbox import Inbox, InboxKind
+from facegate_hub.inbox import MOST_LINES, Inbox, InboxKind
 from facegate_hub.sending import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS
 from facegate_hub.tables import ALARMS, open_tables
 from tests.hub.entries import pack
@@ -143,8 +143,8 @@ class House:
         self.file = tmp_path / "alerts.toml"
         self.file.write_text("\n".join(lines))
         self.engine, self.seconds = engine, NOON
-        self.channels, quiet = load_alerts(self.file, "Hill House")
-        self.sender = AlertSender(engine, self.channels, quiet, lambda: self.seconds)
+        self.channels, self.quiet = load_alerts(self.file, "Hill House")
+        self.sender = AlertSender(engine, self.channels, self.quiet, lambda: self.seconds)
         self.journal = Journal("front")
 
     def alarm(self, *kinds):
@@ -192,6 +192,57 @@ def test_an_alarm_that_comes_again_is_told_once_until_it_is_closed(house, hook):
     Inbox(house.engine).close(InboxKind.ALARMS, 1, "Otto")
     house.alarm(Kind.DOOR_HELD_REPEAT)
     assert house.step() == (1, 1)
+
+
+def test_where_nobody_closes_alarms_each_is_told_outside(house):
+    """The first forced door of a site that hears by mail alone was the last one that anybody heard of."""
+    for _ in range(3 * MOST_LINES):
+        house.alarm(Kind.DOOR_FORCED)
+        assert house.step() == (1, 1)
+        house.seconds += 600
+        house.alarm(Kind.DOOR_FORCED)
+        assert house.step() == (0, 0), "the same one"
+        house.seconds += 2 * 3600
+    with house.engine.connect() as connection:
+        assert len(connection.execute(sa.select(ALARMS)).all()) == MOST_LINES
+
+
+def test_an_alarm_of_before_the_machine_knew_the_time_is_told(tmp_path, engine, hook, post):
+    """The network tells the time and takes mail: what came before both were there seemed to be days old."""
+    house = House(tmp_path, engine, hook.server_address[1], post.server_address[1])
+    house.alarm(Kind.DOOR_HELD)
+    old = House(tmp_path, engine, hook.server_address[1], post.server_address[1])
+    hook.answer, minutes = 503, [0.0]
+    old.sender = AlertSender(engine, old.channels[:1], old.quiet, lambda: old.seconds, lambda: minutes[0])
+    old.channels = old.channels[:1]
+    assert old.step() == (0,)
+    old.alarm(Kind.ALARM_DURESS)
+    hook.seen.clear()
+    hook.answer = 200
+    old.seconds += 2 * 86_400
+    assert old.step() == (1,)
+    assert [one["type"] for one in json.loads(hook.seen[0][1])["alarms"]] == ["alarm.duress"]
+    old.journal.append(Kind.DOOR_FORCED, {}, resident="anna")
+    EventSink(engine, lambda: old.seconds - 3 * 86_400).store("front", pack(old.journal.entries))
+    hook.answer = 503
+    assert old.step() == (0,)
+    hook.answer = 200
+    old.seconds += 7200
+    minutes[0] += 86_401
+    assert old.step() == (0,), "nobody hears of it after a day"
+
+
+def test_an_alarm_that_nobody_took_for_a_day_is_told_no_more_while_the_hub_runs(house, hook, post):
+    minutes = [0.0]
+    sender = AlertSender(house.engine, house.channels, house.quiet, lambda: house.seconds, lambda: minutes[0])
+    assert sender.step(house.channels[0]) == 0
+    house.alarm(Kind.DOOR_FORCED)
+    hook.answer = 503
+    assert sender.step(house.channels[0]) == 0
+    hook.answer = 200
+    house.seconds += 86_401
+    minutes[0] += 86_401
+    assert sender.step(house.channels[0]) == 0
 
 
 @pytest.mark.parametrize("answer", [302, 400, 500, 503])

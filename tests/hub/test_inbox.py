@@ -13,7 +13,7 @@ from edge.events import Kind
 from edge.site.provision import Site
 from edge.wire.commands import CommandType
 from facegate_hub.events import EventSink
-from facegate_hub.inbox import OTHER, InboxKind, InboxState
+from facegate_hub.inbox import MOST_LINES, OTHER, InboxKind, InboxState
 from facegate_hub.reading import EventFilter
 from facegate_hub.signer.rights import NotPermitted
 from facegate_hub.staff import Staff
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.slow
 
 ALARMS, DOUBTS = InboxKind.ALARMS, InboxKind.DOUBTS
 OPEN = (InboxState.OPEN,)
+NOT_CLOSED = (InboxState.OPEN, InboxState.ACKNOWLEDGED)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -90,6 +91,48 @@ def test_an_alarm_that_comes_again_is_counted_until_it_is_closed(desk, engine):
     EventSink(engine).store("front", pack(journal.entries))
     assert [two.count for two in desk.inbox.items(ALARMS, OPEN)] == [1]
     assert desk.inbox.item(ALARMS, one.id).note == "a brick held it"
+
+
+def test_an_alarm_of_another_hour_or_person_has_a_line_of_its_own(desk, engine):
+    """As long as nobody closed the first one it was a number beside it, and nobody outside heard of it."""
+    journal, seconds = Journal("front"), [1.9e9]
+    sink = EventSink(engine, now=lambda: seconds[0])
+
+    def comes(resident, after):
+        seconds[0] += after
+        journal.append(Kind.ALARM_DURESS, {}, resident=resident)
+        sink.store("front", pack(journal.entries))
+        return [(one.resident, one.count, str(one.state)) for one in desk.inbox.items(ALARMS, NOT_CLOSED)]
+
+    assert comes("anna", 0) == [("anna", 1, "open")]
+    desk.see_to(ALARMS, desk.inbox.items(ALARMS, OPEN)[0].id)
+    assert comes("anna", 600) == [("anna", 2, "acknowledged")], "whoever sees to it sees to this as well"
+    assert comes("bert", 600) == [("bert", 1, "open"), ("anna", 2, "acknowledged")]
+    assert comes("anna", 7200)[0] == ("anna", 1, "open")
+    for _ in range(47):
+        found = comes("anna", 1800)
+    assert found[0][:2] == ("anna", 48)
+    assert comes("anna", 1800)[0][:2] == ("anna", 1), "told again after a day"
+    seconds[0] -= 30 * 86_400
+    assert comes("anna", 0)[0][:2] == ("anna", 1), "whatever the clock says"
+
+
+def test_a_door_that_makes_residents_up_fills_no_inbox_and_is_told_of_all_the_same(desk, engine):
+    journal, seconds = Journal("front"), [1.9e9]
+    sink = EventSink(engine, now=lambda: seconds[0])
+    for number in range(3 * MOST_LINES):
+        journal.append(Kind.ALARM_DURESS, {}, resident=f"made-up-{number}")
+    sink.store("front", pack(journal.entries))
+    lines = desk.inbox.items(ALARMS, NOT_CLOSED, 1000)
+    assert len(lines) == MOST_LINES
+    assert sum(one.count for one in lines) == 3 * MOST_LINES
+    newest = lines[0].id
+    desk.see_to(ALARMS, newest)
+    seconds[0] += 7200
+    journal.append(Kind.ALARM_DURESS, {}, resident="anna")
+    sink.store("front", pack(journal.entries[-1:]))
+    assert len(desk.inbox.items(ALARMS, NOT_CLOSED, 1000)) == MOST_LINES
+    assert desk.inbox.item(ALARMS, newest).state == InboxState.OPEN
 
 
 def test_a_door_that_makes_alarms_up_has_one_line(desk, engine):
