@@ -23,13 +23,14 @@ def commands(group: click.Group, context: click.Context) -> dict[str, click.Comm
     }
 
 
-def all_commands() -> list[tuple[str, click.Command]]:
-    context = click.Context(app)
+def all_commands(group: click.Group = app, before: str = "") -> list[tuple[str, click.Command]]:
+    """Return every command under `group`, however deep, with the words that call it."""
     found = []
-    for name, command in commands(app, context).items():
-        found.append((name, command))
+    for name, command in commands(group, click.Context(group)).items():
+        words = f"{before} {name}".strip()
+        found.append((words, command))
         if isinstance(command, click.Group):
-            found += [(f"{name} {sub}", each) for sub, each in commands(command, context).items()]
+            found += all_commands(command, words)
     return found
 
 
@@ -37,8 +38,11 @@ def all_commands() -> list[tuple[str, click.Command]]:
 def test_every_command_explains_itself_with_an_example(name, command):
     result = CliRunner().invoke(command, ["--help"], prog_name=f"facegate {name}")
 
+    examples = re.findall(r"Example: facegate (.*?)\n\n", f"{command.help}\n\n", re.DOTALL)
+
     assert result.exit_code == 0
-    assert "Example: facegate" in result.output
+    assert examples
+    assert [(line, strange) for line in examples if (strange := unknown_words(words_of(line)))] == []
 
 
 def test_the_help_of_a_group_cuts_no_sentence():
@@ -46,7 +50,7 @@ def test_the_help_of_a_group_cuts_no_sentence():
     groups = [command for _, command in [("", app), *all_commands()] if isinstance(command, click.Group)]
     shown = [line for group in groups for line in group.get_help(context).splitlines()]
 
-    assert [line for line in shown if line.endswith("...") and "Usage:" not in line] == []
+    assert [line for line in shown if line.endswith("...") and not re.search("Usage:|Example:", line)] == []
 
 
 def test_the_overview_lists_every_command_once_under_a_heading():
@@ -62,7 +66,12 @@ def documented_commands(text: str) -> list[list[str]]:
     inline = re.findall(r"`(?:sudo )?(?:-u \S+ )?(?:\S*/)?facegate ([^`]+)`", text)
     shell = "\n".join(re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)).replace("\\\n", " ")
     shown = re.findall(r"^\s*(?:\$ )?(?:sudo )?(?:-u \S+ )?(?:\S*/)?facegate (.+)$", shell, re.MULTILINE)
-    return [re.split(r"[|;&>#]|\s<\s", line)[0].split() for line in [*inline, *shown]]
+    return [words_of(line) for line in [*inline, *shown]]
+
+
+def words_of(line: str) -> list[str]:
+    """Return the words of a command, up to a pipe or a comment."""
+    return re.split(r"[|;&>#]|\s<\s", line)[0].split()
 
 
 def unknown_words(words: list[str]) -> list[str]:
@@ -155,6 +164,24 @@ def test_the_page_of_the_protocol_lists_every_topic_of_a_door():
     topics = {channel["address"].partition("{device}/")[2] for channel in declared} - {""}
 
     assert {re.sub(r"\{\w+\}|\b0$", "{}", topic) for topic in topics} == listed
+
+
+def named_in(section: str) -> set[str]:
+    """Return what stands in code in a section of the page of the architecture."""
+    text = (REPOSITORY / "ARCHITECTURE.md").read_text().split(f"\n## {section}\n")[1].split("\n## ")[0]
+    return set(re.findall(r"`([\w.-]+)`", text))
+
+
+def test_the_page_of_the_architecture_has_every_part_of_the_door() -> None:
+    parts = {path.stem for path in (REPOSITORY / "edge").iterdir() if path.suffix in {"", ".py"}}
+
+    assert {name for name in parts if not name.startswith("__")} - named_in("The layers") == set()
+
+
+def test_the_page_of_the_architecture_has_every_worker_of_the_door() -> None:
+    code = "".join(path.read_text() for path in (REPOSITORY / "edge").rglob("*.py"))
+
+    assert set(re.findall(r'\bWorker\("([\w-]+)"', code)) - named_in("Who runs where") == set()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
