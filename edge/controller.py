@@ -26,6 +26,10 @@ MOST_COMMIT_SECONDS = 2.0
 """Whoever was recognised longer ago than this need not be who stands at the door now. Of several decisions on
 one frame each waits for the entries before it, up to a second each on a slow card."""
 
+MOST_LOOK_SECONDS = 3.0
+"""A look at a picture takes up to a second on a slow board. A card that hangs while the kernel reads a page
+of the program from it, or a machine that is stopped, makes it any length."""
+
 CONFIRMED_SECONDS = 5.0
 """After this an order to unlock has been carried out or given up: the guard has 1.5 s."""
 
@@ -90,6 +94,7 @@ class DoorController:
 
         A frame that is no picture is refused by the pipeline and decides nothing.
         """
+        handed = self._clock.monotonic()
         try:
             decisions = self._pipeline.observe(frame)
         except FrameRefused as error:
@@ -98,7 +103,9 @@ class DoorController:
             self._report_frame(frame, str(error))
             return []
         # From here on, for all of them: what is written of one is time in which the next one may walk away.
-        began = self._clock.monotonic()
+        # So is a look that took longer than any does: the process stood still.
+        now = self._clock.monotonic()
+        began = now - max(0.0, now - handed - MOST_LOOK_SECONDS)
         return [self._act(decision, began) for decision in decisions]
 
     def enter(self, draft: EventDraft, rights: Authorisation) -> EntryOutcome:
@@ -114,6 +121,8 @@ class DoorController:
 
     def _admit(self, draft: EventDraft, rights: Authorisation, began: float) -> EntryOutcome:
         """Write the grant down, then open, unless that is more than two seconds after `began`."""
+        if self._clock.monotonic() - began > MOST_COMMIT_SECONDS:
+            return self._refuse(self._later(draft), rights, Reason.TOO_LATE)
         try:
             # "deny": on the card before anything moves. "open": what cannot be stored waits in memory.
             write = self._events.commit if self._on_failure == "deny" else self._events.record

@@ -164,6 +164,23 @@ def test_a_record_that_took_too_long_opens_for_nobody(wire, on_failure):
     assert controller.handle(FRAME)[0].unlocked_seconds == 5.0
 
 
+@pytest.mark.parametrize(("seconds", "opens"), [(1.0, True), (4.0, True), (30.0, False)])
+def test_who_was_seen_before_the_process_stood_still_is_not_let_in(wire, seconds, opens):
+    """The kernel may wait for a hanging card in the middle of a look; a slow board takes a second for one."""
+    clock = ManualClock()
+
+    class Slow(Sees):
+        def observe(self, frame):
+            clock.advance(seconds)
+            return super().observe(frame)
+
+    controller = DoorController(Slow(grant()), Rules(), written(wire, clock), wire, clock)
+    outcomes = controller.handle(FRAME)
+    assert ("unlock 5" in wire.history) is opens
+    assert outcomes[0].decision.reason is (Reason.GRANTED if opens else Reason.TOO_LATE)
+    assert len(wire.inner.drafts) == 1
+
+
 def test_who_waited_for_what_was_written_before_them_is_too_late_as_well(wire):
     """Several decisions on one frame are written one after the other, on a card that takes 1.5 s for each."""
     clock = ManualClock()

@@ -201,7 +201,7 @@ class DoorService:
         workers = [
             self._door_worker(parts.door.hardware),
             self._access_worker(parts),
-            self._events_worker(parts.property),
+            self._events_worker(parts),
             *parts.door.access.workers(self.stopping, self._environ),
             self._housekeeping().worker(self.stopping),
             memory_worker(self.stopping, empty_pool),
@@ -405,13 +405,14 @@ class DoorService:
 
         return Worker("access", tick, stopping=self.stopping)
 
-    def _events_worker(self, side: PropertySide) -> Worker:
+    def _events_worker(self, parts: Parts) -> Worker:
         """Return the thread that stores what waits in memory; it may wait for a slow card."""
 
         def retry() -> None:
             self.events.retry()
             if not self.events.unsaved:
-                side.tell_again()
+                parts.property.tell_again()
+            parts.door.access.remember()
             self.stopping.wait(TICK_SECONDS)
 
         return Worker("events", retry, stopping=self.stopping, max_silence_seconds=SLOW_CARD_SECONDS)

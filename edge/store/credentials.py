@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from edge.errors import StoreDamaged, StoreError, StoreUnavailable
+from edge.errors import StoreError, StoreUnavailable
 from edge.events import Kind
 from edge.store.bound_tables import since_of
 from edge.store.bound_ways import BoundWays
-from edge.store.database import open_read_only
 from edge.store.key_source import keyring_of
 from edge.store.keyring import KEYS_FILE
-from edge.store.sealer import file_key, kept_key
 from edge.store.shared import SharedDatabase
 from edge.store.untold import UntoldEvent, date_untold, end_untold, keep_untold, kept_untold
 from edge.store.way_rows import (
@@ -26,6 +24,7 @@ from edge.store.way_rows import (
     PIN_KEY_FILE,
     CardSeal,
     migrating,
+    secret_of,
 )
 
 if TYPE_CHECKING:
@@ -39,15 +38,11 @@ LOG = logging.getLogger(__name__)
 PASS_KEY_FILE = "pass.key"  # noqa: S105 - a file's name
 """What this door signs its own visitor passes with; no other door knows it."""
 
-EMPTIED_SECONDS = 60.0
-"""File and key are made together. An empty file this much younger than its key has lost its content."""
-
 KEEP_USES = timedelta(days=7)
 """How long the uses of an expired pass stay: a clock set back by less revives nothing."""
 
 PINS = f"SELECT {PIN_COLUMNS} FROM pins"  # noqa: S608 - constants
 CARDS = f"SELECT {CARD_COLUMNS} FROM sealed_cards"  # noqa: S608
-_ANY_PIN, _ANY_CARD = "SELECT 1 FROM pins", "SELECT 1 FROM sealed_cards"
 ADD_PIN = f"INSERT INTO pins ({PIN_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
 PUT_PIN = f"INSERT OR REPLACE INTO pins ({PIN_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
 PUT_CARD = f"INSERT OR REPLACE INTO sealed_cards ({CARD_COLUMNS}) VALUES (?, ?, ?, ?)"  # noqa: S608
@@ -100,7 +95,7 @@ class CredentialStore:
 
     def __init__(self, path: Path, *, is_patient: bool = False) -> None:
         is_new = not path.exists() and not path.with_name(PIN_KEY_FILE).exists()
-        self._cards = CardSeal(_secret_of(path))
+        self._cards = CardSeal(secret_of(path))
         self._ways = BoundWays(lambda: keyring_of(path.parent, is_patient=is_patient))
         self._file = SharedDatabase(
             path,
@@ -130,6 +125,10 @@ class CredentialStore:
     def edited(self) -> tuple[str, ...]:
         """Whose PINs and cards were last found to be written by somebody else than this door."""
         return self._ways.edited
+
+    def mark(self) -> tuple[int, int, int]:
+        """Return what changes with every change of the file; costs microseconds."""
+        return self._file.mark()
 
     def pins(self) -> list[PinRow]:
         """Return every PIN."""
@@ -442,37 +441,3 @@ def _removed(connection: sqlite3.Connection, resident_id: str) -> int:
     pins = connection.execute("DELETE FROM pins WHERE resident_id = ?", (resident_id,))
     cards = connection.execute("DELETE FROM sealed_cards WHERE resident_id = ?", (resident_id,))
     return pins.rowcount + cards.rowcount
-
-
-def _secret_of(path: Path) -> bytes:
-    """Return the secret behind the credentials in `path`, made where there are none yet.
-
-    Raises `StoreError` when one of the two files is lost: a new key, or an empty file beside an old one,
-    would make every PIN a wrong one and every card a stranger's.
-    """
-    key = path.with_name(PIN_KEY_FILE)
-    if not key.exists():
-        if _holds_credentials(path):
-            raise StoreError(f"{key}: the key of {CREDENTIALS_FILE} is gone")
-        return file_key(key)
-    if path.exists() and _was_emptied(path, key):
-        raise StoreDamaged(f"{path}: the file is empty, and was not before")
-    return kept_key(key)
-
-
-def _holds_credentials(path: Path) -> bool:
-    """Return whether the file holds something that needs its key.
-
-    Files that do not seal their cards yet (0.1.0) may have no key; all others were made with one.
-    """
-    if not path.exists() or not path.stat().st_size:
-        return False
-    with closing(open_read_only(path, CREDENTIALS, older=True)) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sealed_cards'").fetchone():
-            return False
-        return any(connection.execute(f"{rows} LIMIT 1").fetchone() for rows in (_ANY_PIN, _ANY_CARD))
-
-
-def _was_emptied(path: Path, key: Path) -> bool:
-    file = path.stat()
-    return not file.st_size and file.st_mtime - key.stat().st_mtime > EMPTIED_SECONDS

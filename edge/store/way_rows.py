@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from edge.errors import KeyUnavailable, StoreError
+from edge.errors import KeyUnavailable, StoreDamaged, StoreError
 from edge.store.bound_rows import MARK_BYTES, row_bytes
 from edge.store.bound_tables import WHOLE, BoundTables
 from edge.store.contexts import WAYS_KEY, device_context, record_context
-from edge.store.database import COMPACT, Schema
+from edge.store.database import COMPACT, Schema, open_read_only
 from edge.store.keyring import BOUND_WAYS
-from edge.store.sealer import AesGcmSealer, file_key
+from edge.store.sealer import AesGcmSealer, file_key, kept_key
 from edge.store.untold import DATED, TABLE
 
 if TYPE_CHECKING:
@@ -89,6 +90,11 @@ CREDENTIALS = Schema(
     ),
 )
 
+EMPTIED_SECONDS = 60.0
+"""File and key are made together. An empty file this much younger than its key has lost its content."""
+
+_ANY_PIN, _ANY_CARD = "SELECT 1 FROM pins", "SELECT 1 FROM sealed_cards"
+
 PASSES = BoundTables(
     "passes",
     (
@@ -103,6 +109,40 @@ PIN_COLUMNS = "number, resident_id, is_duress, digest, bound"
 CARD_COLUMNS = "mark, resident_id, sealed, bound"
 WAYS = (("pins", "pins", PIN_COLUMNS), ("cards", "sealed_cards", CARD_COLUMNS))
 """What is bound: the name it is bound under, its table, and its columns, of which the last is the mark."""
+
+
+def secret_of(path: Path) -> bytes:
+    """Return the secret behind the credentials in `path`, made where there are none yet.
+
+    Raises `StoreError` when one of the two files is lost: a new key, or an empty file beside an old one,
+    would make every PIN a wrong one and every card a stranger's.
+    """
+    key = path.with_name(PIN_KEY_FILE)
+    if not key.exists():
+        if _holds_credentials(path):
+            raise StoreError(f"{key}: the key of {CREDENTIALS_FILE} is gone")
+        return file_key(key)
+    if path.exists() and _was_emptied(path, key):
+        raise StoreDamaged(f"{path}: the file is empty, and was not before")
+    return kept_key(key)
+
+
+def _holds_credentials(path: Path) -> bool:
+    """Return whether the file holds something that needs its key.
+
+    Files that do not seal their cards yet (0.1.0) may have no key; all others were made with one.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with closing(open_read_only(path, CREDENTIALS, older=True)) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sealed_cards'").fetchone():
+            return False
+        return any(connection.execute(f"{rows} LIMIT 1").fetchone() for rows in (_ANY_PIN, _ANY_CARD))
+
+
+def _was_emptied(path: Path, key: Path) -> bool:
+    file = path.stat()
+    return not file.st_size and file.st_mtime - key.stat().st_mtime > EMPTIED_SECONDS
 
 
 def migrating(folder: Path) -> Mapping[str, Callable[..., bytes]]:

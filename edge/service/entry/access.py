@@ -59,6 +59,10 @@ class DoorAccess:
             self._enter(answer)
         return is_held
 
+    def remember(self) -> None:
+        """Read again who may pass, where that changed: call it every second, in a thread that may wait."""
+        self._rules.remember()
+
     def is_held(self) -> bool:
         """Return whether the mode holds the door unlocked now. Any thread."""
         return self._rules.policy.modes.is_held_unlocked(self._clock.now())

@@ -74,6 +74,7 @@ class Credentials:
         self._are_passes_edited = False
         self.news: dict[str, str] | None = None
         self._aside = Aside("credentials")
+        self._mark: tuple[int, int, int] | None = None
         self._damage: StoreDamaged | None = None
         self._again_at = 0.0
 
@@ -100,6 +101,16 @@ class Credentials:
             self._tell_edited()
         nothing = Register(PinBook(bytes(32)), {}, self._pass_keys, is_known=False)
         return without(self._register or nothing, owed | self._owed())
+
+    def follow(self) -> None:
+        """Read what changed, for a card that fails later: it must not answer as long before. May wait."""
+        try:
+            mark = self._aside.ask(lambda: self._open().mark())
+        except (StoreError, OSError, sqlite3.Error):
+            return
+        if mark != self._mark:
+            self._mark = mark
+            self.register()
 
     def _tell(self, problem: str) -> None:
         """Say once that the file cannot be read, and once that it can again."""
@@ -209,6 +220,7 @@ class KnownResidents:
         self._aside = Aside("roster")
         self._last: dict[str, Resident | None] = {}
         self._owed: frozenset[str] = frozenset()
+        self._version = -1
         self._is_read = False
         try:
             self._aside.ask(self._read_all)
@@ -223,7 +235,7 @@ class KnownResidents:
     def find(self, resident_id: str) -> Resident | None:
         """Return the resident, or None when there is none of that id."""
         try:
-            self._last[resident_id] = self._aside.ask(lambda: self._get(resident_id))
+            return self._aside.ask(lambda: self._get(resident_id))
         except (StoreError, TooSlow) as error:
             logger.error("%s is taken from memory: %s", resident_id, error)  # noqa: TRY400 - one clear line
         return self._last.get(resident_id)
@@ -234,16 +246,29 @@ class KnownResidents:
             self._owed = self._aside.ask(self._store.owed_ways)
         return self._owed
 
+    def follow(self) -> None:
+        """Read what changed: on a card that fails later whoever was removed must not be remembered."""
+        with suppress(StoreError, TooSlow):
+            self._aside.ask(self._follow)
+
+    def _follow(self) -> None:
+        if self._store.version() != self._version:
+            self._read_all()
+
     def _get(self, resident_id: str) -> Resident | None:
         if not self._is_read:
             self._read_all()
-        return self._store.get(resident_id)
+        found = self._store.get(resident_id)
+        # Here, where one call comes after the other: after a list that is newer this would be old.
+        self._last[resident_id] = found
+        return found
 
     def _read_all(self) -> None:
         """Read everybody, however late the card answers: they are known then, should it die."""
-        # `find` may have read somebody while this list was on its way: what it found is newer.
-        self._last = {**{one.id: one for one in self._store.list()}, **self._last}
-        self._is_read = True
+        # The version first: what changes meanwhile is read again.
+        version = self._store.version()
+        self._last = {one.id: one for one in self._store.list()}
+        self._owed, self._version, self._is_read = self._store.owed_ways(), version, True
 
 
 class ModeFile:

@@ -105,7 +105,7 @@ class DoorRules:
         self._events = events
         self._guard = ClockGuard(time.floor or EPOCH)
         self._began = load_book(settings, lambda what: logger.error("%s: %s", settings.access.rules, what))
-        known = KnownResidents(store)
+        self._known = known = KnownResidents(store)
         keys = decode_keys(settings.access.pass_keys)
         self.credentials = Credentials(data, keys, self._credentials_health, known.owed)
         self._lease = self._leased(store, known)
@@ -146,6 +146,14 @@ class DoorRules:
         # Replaced as a whole: other threads go on with the old book to the end of what they decide.
         self.policy.rules = self._gate.rules = rules
         return fixed[0] == fixed[1]
+
+    def remember(self) -> None:
+        """Read again who may pass and what they hold, where it changed; a thread that may wait for a card.
+
+        Else a card that fails later would let in whoever was removed since anybody was looked up.
+        """
+        self._known.follow()
+        self.credentials.follow()
 
     def use_times(self, settings: Settings) -> None:
         """Open for as long as `settings` say from the next person on; the other rules stay."""
