@@ -41,7 +41,7 @@ from facegate_hub.database import open_engine, put, put_all, reading
 from facegate_hub.looking import LookingThread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy.engine import Connection, Engine, Row
@@ -209,16 +209,22 @@ class StaffStore:
         """
         # One at a time in this process, so that two threads do not tell the same entries.
         with self._telling:
-            with self.looking() as connection:
-                rows = connection.execute(sa.select(UNTOLD).order_by(UNTOLD.c.seq).limit(MOST_TOLD)).all()
-            if not rows:
+            if not self._untold():
                 return 0
             with self.book.writing() as writing:
+                # Read again under the book's lock. Another process may have told these, and later ones: told
+                # once more, an older state of a notice or an account would stand over its newer one.
+                rows = self._untold()
                 for row in rows:
                     _enter(writing, row)
-            with self.engine.begin() as connection:
-                connection.execute(sa.delete(UNTOLD).where(UNTOLD.c.seq <= rows[-1].seq))
+            if rows:
+                with self.engine.begin() as connection:
+                    connection.execute(sa.delete(UNTOLD).where(UNTOLD.c.seq <= rows[-1].seq))
         return len(rows)
+
+    def _untold(self) -> Sequence[Row[Any]]:
+        with self.looking() as connection:
+            return connection.execute(sa.select(UNTOLD).order_by(UNTOLD.c.seq).limit(MOST_TOLD)).all()
 
 
 class StaffTeller(LookingThread):

@@ -7,14 +7,15 @@ import sqlalchemy as sa
 
 from edge.errors import CommunityRefused
 from facegate_hub.community.accounts import Account
-from facegate_hub.community.book import SYSTEM
+from facegate_hub.community.book import SYSTEM, Book, Change
 from facegate_hub.community.duties import OF_SIDE, Duty, Side
 from facegate_hub.community.machine import Audience, TicketKind
 from facegate_hub.community.notice_desk import NoticeDesk, NoticeDraft
 from facegate_hub.community.notices import NoticeLevel, Notices, NoticeState
 from facegate_hub.community.people import NewPerson, TieKind
-from facegate_hub.community.schema import METADATA
+from facegate_hub.community.schema import METADATA, NOTICES
 from facegate_hub.community.shaming import require_no_debtor
+from facegate_hub.community.staff_store import StaffWriting, open_staff
 from facegate_hub.community.tickets import Report
 from facegate_hub.community.verify import verify
 from tests.community.compound import STAFF, new_compound
@@ -278,3 +279,34 @@ def test_from_the_desks_draft_to_the_residents_phone(compound):
     assert "From nine" in phone.page
     assert "2026-03-05 18:00" in phone.page
     assert resident(compound, "zhao").get("/notices/1").status_code == 422
+
+
+class BusyBook(Book):
+    """A book whose writer has to wait once, while another process goes on."""
+
+    def __init__(self, book, meanwhile):
+        super().__init__(book.engine, book.sealer, book.clock, book.secret)
+        self.meanwhile = meanwhile
+
+    def writing(self):
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+        return super().writing()
+
+
+def test_two_processes_that_tell_the_book_leave_what_staff_did_last(compound, tmp_path):
+    """The one that had waited told again what was older: what had ended was shown, in the book's copy."""
+    number = shown(compound)
+    mona = account("mona")
+    with compound.staff.engine.begin() as connection:
+        values: dict[str, str | int | None] = {"state": NoticeState.SHOWN.value}
+        StaffWriting(connection, compound.book.now()).tell(
+            mona.doer, "notice.approved", f"notice:{number}", (Change(NOTICES, str(number), values),)
+        )
+    slow = open_staff(tmp_path, BusyBook(compound.book, lambda: NoticeDesk(compound.staff).end(mona, number)))
+    slow.tell()
+    assert slow.tell() == 0
+    with compound.book.looking() as connection:
+        state = connection.execute(sa.select(NOTICES.c.state).where(NOTICES.c.id == str(number))).scalar()
+        assert state == NoticeState.ENDED
+        assert verify(connection, compound.book.sealer).problems == []
