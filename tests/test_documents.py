@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from edge.cli import app
+from edge.words import catalogue
 from tests.places import REPOSITORY
 
 DOCUMENTS = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")]
@@ -209,6 +210,41 @@ def test_the_chinese_first_page_is_in_step_with_the_english_one() -> None:
         for name, text in (("en", english), ("zh", chinese))
     }
     assert links == {"en": {"README.zh-CN.md"}, "zh": {"README.md"}}
+
+
+def shown(language: str) -> set[str]:
+    """Return every text that people read in a language, with its gaps open."""
+    return {text for forms in catalogue(language).texts.values() for text in forms}
+
+
+NO_LABELS = {"长期", "flat-1203 刷脸，north-gate 已开门", "为什么没给我开门"}
+"""What guides quote and no page shows as it stands: a word in a list, an example, a resident's question."""
+
+
+@pytest.mark.parametrize(
+    ("document", "quotes", "language"),
+    [
+        ("docs/console.md", '"([^"]+)"', "en"),
+        ("docs/zh/console.md", "“([^”]+)”", "zh"),
+        ("docs/zh/clerk.md", "“([^”]+)”", "zh"),
+        ("docs/zh/installer.md", "“([^”]+)”", "zh"),
+        ("docs/zh/resident.md", "“([^”]+)”", "zh"),
+    ],
+)
+def test_what_a_guide_quotes_is_on_a_page(document: str, quotes: str, language: str) -> None:
+    text = re.sub(r"\s*\n\s*", " ", (REPOSITORY / document).read_text())
+    texts = "\n".join(shown(language))
+    labels = {part for found in re.findall(quotes, text) for part in found.split("……")} - NO_LABELS
+
+    assert {label for label in labels if label not in texts} == set()
+
+
+def test_the_tasks_of_staff_are_on_pages_that_the_console_has() -> None:
+    page = (REPOSITORY / "docs" / "community.md").read_text()
+    tasks = page.split("| task | page | not yet |\n| --- | --- | --- |\n")[1].split("\n\n")[0]
+    named = {part.strip() for row in tasks.splitlines() for part in re.split("[|]", row)[2].split(",")}
+
+    assert named - shown("en") == set()
 
 
 @pytest.mark.parametrize("document", ["README.md", "README.zh-CN.md", "docs/install.md"])
