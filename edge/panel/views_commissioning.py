@@ -118,7 +118,7 @@ def _was_released(ask: Ask) -> bool:
 
 
 def _noticed(ask: Ask) -> dict[str, int]:
-    """Return how many entries by face, and refused pictures, the newest events tell of."""
+    """Return how many entries by face, and faces not found alive, the newest events tell of."""
     found = list(islice(seen_events(ask, None, EventGroup.ENTRIES), LOOK_BACK))
     return {"entries": sum(map(_is_entry, found)), "pictures": sum(map(_is_picture, found))}
 
@@ -128,7 +128,13 @@ def _is_entry(event: DoorEvent) -> bool:
 
 
 def _is_picture(event: DoorEvent) -> bool:
-    return event.kind == Kind.ACCESS_DENIED and event.reason == Reason.PRESENTATION_ATTACK
+    """Say whether liveness refused a face, also where that accuses nobody: narrowly, or in bad light."""
+    if event.kind != Kind.ACCESS_DENIED:
+        return False
+    liveness = EntryFacts.read(event.data).more.get("liveness")
+    was_judged = isinstance(liveness, dict) and liveness.get("score") is not None
+    is_unclear = event.reason == Reason.PAD_NO_RESPONSE and was_judged
+    return event.reason == Reason.PRESENTATION_ATTACK or is_unclear
 
 
 def _signed(ask: Ask, facts: dict[str, Any]) -> str:

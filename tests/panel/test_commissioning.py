@@ -7,10 +7,13 @@ import re
 import pytest
 
 from edge.config.settings import LockSection
+from edge.domain import EventDraft, Reason
+from edge.events import Kind
 from edge.panel.views_commissioning import SEEN_WITHIN
 from edge.service.commissioning import commissioning_of
 from edge.store.commissioning import CommissioningBook, CommissioningProof, CommissioningStep
 from edge.web.accounts import Role
+from tests.fakes.scene import START
 from tests.present import present
 
 LOCK = CommissioningStep.LOCK
@@ -122,3 +125,23 @@ def test_the_sheet_holds_the_steps_and_the_doors_signature(panel):
     assert facts["steps"]["walk_ups"][0] is True
     assert facts["entry"][1] in page
     assert facts["noticed"] == {"entries": 0, "pictures": 0}
+
+
+@pytest.mark.parametrize(
+    ("reason", "score", "count"),
+    [
+        (Reason.PRESENTATION_ATTACK, 0.02, 1),
+        (Reason.PAD_NO_RESPONSE, 0.42, 1),
+        (Reason.PAD_NO_RESPONSE, None, 0),
+        (Reason.UNKNOWN_CREDENTIAL, None, 0),
+    ],
+)
+def test_a_photo_that_was_refused_narrowly_is_seen_at_its_step(panel, reason, score, count):
+    """Such a refusal is told as not judged: it accuses nobody, but the door did stay shut because of it."""
+    data = {"method": "face", "liveness": {"score": score}}
+    panel.desk.log.record(EventDraft(Kind.ACCESS_DENIED, START, 1.0, reason=str(reason), data=data))
+    browser = panel.logged_in()
+    assert f"tell of {count} face" in browser.get("/commissioning").text
+    body = present(re.search(r"FGC1\.([\w-]+)\.", browser.get("/commissioning/sheet").text))[1]
+    facts = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    assert facts["noticed"]["pictures"] == count

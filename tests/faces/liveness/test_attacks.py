@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from edge.domain import Reason
 from edge.faces.liveness.failures import DOOR_ALARM, MAX_FAILURES, PAUSE_SECONDS, Failures, Pause
 from tests.faces.liveness.nets import ANNA, CLEARLY, ENOUGH, MALLORY, PHONE, Visit, scene
@@ -113,9 +115,12 @@ class TestAttacksOnTheLogic:
         assert present(anna.assess()).passed
         assert [one.kind for one in told] == ["began", "ended"]
 
-    def test_many_failures_at_the_door_are_an_alarm_and_no_pause(self):
+    @pytest.mark.parametrize("alive", [0.05, 0.35])
+    def test_many_failures_at_the_door_are_an_alarm_and_no_pause(self, alive):
+        """Narrow ones too: they accuse nobody, and are no `access.attempts`, but they are failures."""
         told: list[Pause] = []
         world = scene(failures=Failures(tell=told.append))
+        world.eye.alive[1] = alive
         for number in range(1, DOOR_ALARM + 1):
             visit = Visit(world.check, world.scene, number)
             visit.resident_id, visit.seq = f"flat-{number}", 150 * number

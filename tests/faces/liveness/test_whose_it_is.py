@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge.faces.liveness.active import Asking
+from edge.faces.liveness.active import TRIES, Asking
 from edge.faces.liveness.check import PassiveCheck
-from edge.faces.liveness.failures import Failures
+from edge.faces.liveness.failures import PAUSE_SECONDS, Failures
+from edge.faces.liveness.window import WINDOW_SECONDS
 from edge.recognition.visits import MOST_ASKED
 from tests.faces.liveness.asking import Depth
 from tests.faces.liveness.nets import ALIVE, ANNA, MALLORY, PHONE, TRUSTED, Eye
@@ -482,3 +483,103 @@ def test_who_steps_back_in_the_middle_of_the_movements_keeps_nobody_waiting():
         far, near = (ANNA, 100 + sway / 3, 150.0, width), (BELA, 380 + sway, 150.0, 130.0)
         door.pipeline_takes(door.scene.frame(door.seq, far, near))
     assert {one.track_id for one in shown if one} - {first.track_id}, "Bela is asked"
+
+
+class TestWhoIsRefusedClearlyAndStandsStill:
+    """Somebody whom the networks get wrong is taken for a screen after half a minute in one place."""
+
+    def refused(self) -> Street:
+        door = Street(_0=0.05)
+        door.see(45, (ANNA, 250))
+        assert [str(notice.kind) for notice in door.pipeline.take_notices()] == ["access.scenery"]
+        assert door.grants == []
+        return door
+
+    def test_is_let_in_after_one_step_aside(self):
+        door = self.refused()
+        door.living.alive[0] = 0.95
+        stepped = door.now
+
+        door.see(3, (ANNA, 250 + 0.6 * 130))
+
+        assert door.grants == ["anna"]
+        assert door.decisions[-1].time - stepped < 0.7 + WINDOW_SECONDS  # they were in doubt a moment ago
+
+    def test_is_let_in_after_one_step_towards_the_door(self):
+        door = self.refused()
+        door.living.alive[0] = 0.95
+
+        door.see(3, (ANNA, 250), width=130 * 1.35)
+
+        assert door.grants == ["anna"]
+
+    def test_and_a_screen_that_is_moved_time_and_again_is_paused(self):
+        """What lets a living person try again lets a screen try again: no more often than any other."""
+        door = self.refused()
+        for n in range(8):
+            door.see(40, (PHONE, 100 + 60 * (n % 5)))
+        assert door.grants == []
+        assert door.pauses[0].failures == 5
+
+
+def test_a_narrow_pass_of_who_took_her_place_costs_a_resident_a_second_and_a_half():
+    """Nobody had looked yet whose face it is, so that the doubt is noted against her."""
+    door = Street(_3=NARROWLY)
+    for _ in range(6):
+        door.see(0.2, (ANNA, 250))
+        door.see(0.9, (BELA, 250))
+        door.see(4.5)
+    assert door.pauses == []
+    before, come = len(door.decisions), door.now
+
+    door.see(4, (ANNA, 250))
+
+    assert [str(one.reason) for one in door.decisions[before:]] == ["granted"]
+    assert door.decisions[-1].time - come < 0.7 + WINDOW_SECONDS
+
+
+class TestMovementsThatSomebodyElseFails:
+    """They are a failed try of the resident in whose name they were asked for."""
+
+    def asked(self) -> tuple[Street, list[Prompt | None]]:
+        shown: list[Prompt | None] = []
+        asking = Asking(
+            lambda who, at: who == "anna", shown.append, Random(3), lambda image, box: Depth(0.05)
+        )
+        return Street(asking), shown
+
+    def test_keep_her_waiting_for_half_a_minute_at_most(self):
+        door, shown = self.asked()
+        for _ in range(2):
+            door.see(2, (ANNA, 250))
+            door.see(4, (MALLORY, 250))
+            door.see(2)
+        before = len(shown)
+
+        door.see(PAUSE_SECONDS + 2, (ANNA, 250))
+
+        assert [one.name for one in shown[before:] if one][:1] == ["look"]
+
+    def test_give_a_picture_that_is_hidden_behind_a_face_no_tries_without_end(self):
+        """Whoever holds it up covers it whenever the steps are not those of their recording."""
+        door, shown = self.asked()
+        door.living.alive[1] = 0.95  # a picture that the networks take for alive
+        while door.now < PAUSE_SECONDS:
+            door.see(1.5, (PHONE, 250))
+            door.see(1.0, (MALLORY, 250))
+        asked = [one for one in shown if one and one.name == "look" and one.number == 1]
+        assert 1 <= len(asked) <= TRIES
+        assert door.grants == []
+
+    def test_keep_her_neighbour_waiting_no_longer(self):
+        door, _ = self.asked()
+        for _ in range(2):
+            door.see(2, (ANNA, 250))
+            door.see(4, (MALLORY, 250))
+            door.see(2)
+        come = door.now
+
+        door.see(2, (BELA, 250))
+
+        assert door.grants == ["bela"]
+        assert door.decisions[-1].time - come < 1.0
