@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from edge.cli import app
-from edge.words import catalogue
+from edge.words import catalogue, names, say
 from tests.places import REPOSITORY
 
 DOCUMENTS = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")]
@@ -225,6 +225,7 @@ NO_LABELS = {"长期", "flat-1203 刷脸，north-gate 已开门", "为什么没�
     ("document", "quotes", "language"),
     [
         ("docs/console.md", '"([^"]+)"', "en"),
+        ("docs/resident.md", '"([^"]+)"', "en"),
         ("docs/zh/console.md", "“([^”]+)”", "zh"),
         ("docs/zh/clerk.md", "“([^”]+)”", "zh"),
         ("docs/zh/installer.md", "“([^”]+)”", "zh"),
@@ -237,6 +238,18 @@ def test_what_a_guide_quotes_is_on_a_page(document: str, quotes: str, language: 
     labels = {part for found in re.findall(quotes, text) for part in found.split("……")} - NO_LABELS
 
     assert {label for label in labels if label not in texts} == set()
+
+
+@pytest.mark.parametrize(
+    ("document", "language"), [("docs/resident.md", "en"), ("docs/zh/resident.md", "zh")]
+)
+def test_residents_read_what_each_headline_of_the_display_means(document: str, language: str) -> None:
+    table = set(re.findall(r"^\| (.+?) \|", (REPOSITORY / document).read_text(), re.MULTILINE))
+    headlines = [name for name in names("screen.") if name.endswith(".title")]
+    plain = {"idle.title", "rung.title"}
+
+    told = {say(f"screen.{name}", language) for name in headlines if name not in plain}
+    assert told - table == set()
 
 
 def test_the_tasks_of_staff_are_on_pages_that_the_console_has() -> None:
