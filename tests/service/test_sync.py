@@ -11,14 +11,16 @@ import subprocess
 import sys
 import uuid
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 
 from edge.domain import Resident
 from edge.enrol.ways_in import WaysIn
 from edge.runtime.clock import SystemClock
-from edge.store.ledger import LEDGER_FILE
+from edge.store.ledger import LEDGER_FILE, SqliteLedger
 from edge.store.residents import ResidentStore
+from edge.wire.commands import Command, CommandType, kept_command
 from edge.wire.configuration import PURPOSE, Desired, Reported
 from edge.wire.discovery import Announced, discovery
 from tests.loopback import free_port
@@ -182,6 +184,28 @@ def test_the_roster_commands_and_state_of_a_running_door(tmp_path, broker):
             )
         )
         assert hub.stop() == 0
+
+
+def test_a_lock_down_that_the_power_cut_came_in_between_of_is_done_at_the_next_start(tmp_path, broker):
+    """It was taken; neither the mode nor the journal had it yet."""
+    with Hub(tmp_path, broker.port) as hub:
+        hub.event("service.started")
+        assert hub.confirmed("diagnostics")["status"] == "done"
+        assert hub.stop() == 0
+        taken, now = str(uuid.uuid4()), SystemClock().now()
+        command = Command(taken, CommandType.LOCKDOWN, "door-1", now, timedelta(0), "Front desk")
+        with closing(SqliteLedger(tmp_path / "data" / LEDGER_FILE)) as ledger:
+            assert ledger.claim(taken, now, kept_command(command))
+        hub.events.clear()
+        hub.supervisor.close()
+        hub.begin()
+        done = hub.event("command.done")
+        assert (done["data"]["command"], done["data"]["type"]) == (taken, "lockdown")
+        assert hub.event("door.mode")["data"] == {"mode": "locked_down", "by": "Front desk", "until": None}
+        hub.until(lambda: hub.states[-1]["mode"] == "locked_down")
+        assert hub.stop() == 0
+        with closing(SqliteLedger(tmp_path / "data" / LEDGER_FILE)) as ledger:
+            assert ledger.unfinished() == []
 
 
 def test_a_lost_card_is_taken_back_at_a_running_door_and_the_new_one_stays(tmp_path, broker):
