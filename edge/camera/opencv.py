@@ -100,7 +100,8 @@ class OpenCvCamera:
     new one helps. When the reader was away for 0.5 s, or frames queue up for that long because reader,
     decoder or link are too slow, what waited is thrown away by connecting anew; `CameraLost` says so
     when a link does that three times in a minute. A frame's time is its arrival less what it was late by
-    then. One thread; `read` returns or raises within about 2 s, opening within 4 s. `name` is used in
+    then. One thread; `read` returns or raises within about 2 s, after 4 s more where late
+    frames are on trial (`TRIAL_SECONDS`), opening within 4 s. `name` is used in
     messages and must not hold credentials. `busy_seconds` tells the thread's CPU time. `stamps` is what
     is known of this camera's stamps from earlier connections.
     """
