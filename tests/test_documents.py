@@ -212,6 +212,33 @@ def test_the_chinese_first_page_is_in_step_with_the_english_one() -> None:
     assert links == {"en": {"README.zh-CN.md"}, "zh": {"README.md"}}
 
 
+def numbers(text: str) -> set[str]:
+    """Return the numbers of a text, without those in code, links and quoted output."""
+    plain = re.sub(r"\]\([^)]*\)|```.*?```|`[^`]*`|\*\"[^\"]*\"\*|x86", "", text, flags=re.DOTALL)
+    return {found.replace(",", "").rstrip(".") for found in re.findall(r"\d[\d.,]*", plain)}
+
+
+def test_the_chinese_first_page_has_no_number_of_its_own() -> None:
+    english, chinese = ((REPOSITORY / name).read_text() for name in ("README.md", "README.zh-CN.md"))
+
+    assert numbers(chinese) - numbers(english) == set()
+
+
+@pytest.mark.parametrize(
+    ("document", "section", "sources"),
+    [
+        ("README.md", "How sure is it", ["pad", "accuracy", "bench-gate", "bench-video"]),
+        ("README.md", "How fast is it", ["bench-video", "bench-matcher"]),
+        ("docs/hub.md", "Figures", ["bench-hub"]),
+    ],
+)
+def test_a_figure_that_is_told_twice_is_the_same(document: str, section: str, sources: list[str]) -> None:
+    told = (REPOSITORY / document).read_text().split(f"\n## {section}\n")[1].split("\n## ")[0]
+    measured = set().union(*(numbers((REPOSITORY / "docs" / f"{name}.md").read_text()) for name in sources))
+
+    assert numbers(told) - measured == set()
+
+
 def shown(language: str) -> set[str]:
     """Return every text that people read in a language, with its gaps open."""
     return {text for forms in catalogue(language).texts.values() for text in forms}
