@@ -150,7 +150,7 @@ def remove(resident_id: str, data: Path) -> None:
     with opened(data) as (store, ledger, note), WaysIn.of(data) as ways:
         if store.get(resident_id) is None:
             raise click.ClickException(f"{resident_id}: no such resident; see facegate enrol list")
-        LeavingDesk(store, ledger, ways, SystemClock(), note).move_out(resident_id, getpass.getuser())
+        LeavingDesk(store, ledger, ways, SystemClock(), note.commit).move_out(resident_id, getpass.getuser())
     click.echo(f"{resident_id}: removed")
 
 

@@ -192,7 +192,7 @@ def move_out(ask: Ask) -> Response:
     desk = ask.desk
     if desk.ways is None:
         raise PanelRefused(message("panel.no_ways"))
-    office = LeavingDesk(desk.residents, desk.consents, desk.ways, desk.clock, desk.log)
+    office = LeavingDesk(desk.residents, desk.consents, desk.ways, desk.clock, desk.log.commit)
     if desk.sharing is not None:
         office = replace(office, elsewhere=desk.sharing.end)
     office.move_out(person.id, ask.session.user)

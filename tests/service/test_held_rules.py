@@ -63,3 +63,12 @@ def test_rules_that_count_are_known_again_without_a_word(door):
     assert (door.held.reported().rev, door.held.reported().refused) == (7, None)
     with pytest.raises(SyncError, match="played back"):
         door.take(6, NEW, OLD)
+
+
+def test_rules_that_were_replaced_before_a_power_cut_are_told_after_it(door):
+    """The file had them; neither the journal nor the revision did. Told once."""
+    door.file.write_text(NEW)
+    door.start()
+    for _ in range(2):
+        door.take(7, OLD, NEW)
+    assert [(one.kind, one.data["rev"]) for one in door.journal.drafts] == [("rules.taken", 7)]

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from edge.consent.retention import UNUSED_DAYS, Expiry, due
 from edge.consent.rules import PURPOSE
 from edge.domain import EventDraft
-from edge.errors import StoreError
+from edge.enrol.leaving import LeavingDesk, unfinished
+from edge.enrol.ways_in import WaysIn
+from edge.errors import JournalUnavailable, StoreError
 from edge.events import Kind
 from edge.policy.methods import Method
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, FaceAge, erase_face, people_with_faces
@@ -130,8 +132,11 @@ class FaceKeeping:
             with self._opened() as (store, consents):
                 for resident_id in finish_withdrawals(store, consents):
                     logger.warning("%s: a withdrawal cut short was finished", resident_id)
-        except StoreError as error:  # who has withdrawn is not matched all the same
-            logger.error("withdrawals cannot be finished now: %s", error)  # noqa: TRY400
+                if unfinished(self.data):
+                    with WaysIn.of(self.data) as ways:
+                        LeavingDesk(store, consents, ways, self.clock, self.record).finish()
+        except (StoreError, JournalUnavailable) as error:  # who has withdrawn is not matched all the same
+            logger.error("withdrawals and removals cannot be finished now: %s", error)  # noqa: TRY400
 
     def prune(self, certain: datetime | None) -> int:
         """Remember who came by face lately, erase the faces whose time is up; return how many."""

@@ -101,8 +101,13 @@ class HeldRules:
             raise ConfigError("the installer lets nobody replace the rules from afar: access.remote_rules")
         if file is None or text is None or not file.is_writable:
             raise ConfigError("the door has no file of access rules that it can read and write: access.rules")
-        if text == desired.text:
-            return
+        if text != desired.text:
+            self._write(file, text, desired)
+        # Also where they are there already: the power may have gone before it was told.
+        told = {"rev": desired.rev, "digest": digest_of(desired.text)[:16]}
+        self._record(EventDraft.now(self._clock, Kind.RULES_TAKEN, told))
+
+    def _write(self, file: RuleFile, text: str, desired: DesiredRules) -> None:
         # The property edits what it has seen; a change made at the door in between would be lost.
         if digest_of(text) != desired.base:
             raise ConfigError("the rules were changed at the door meanwhile; look at those that count first")
@@ -111,8 +116,6 @@ class HeldRules:
             file.put(desired.text, text)
         except OSError as error:
             raise StoreError(f"{file.path}: the access rules cannot be kept: {error}") from error
-        told = {"rev": desired.rev, "digest": digest_of(desired.text)[:16]}
-        self._record(EventDraft.now(self._clock, Kind.RULES_TAKEN, told))
 
     def _text(self) -> str | None:
         """Return the rules as they are written; None when there are none that could be told."""
