@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import TYPE_CHECKING
 
 import click
 import pytest
@@ -12,6 +13,9 @@ from click.testing import CliRunner
 from edge.cli import app
 from edge.words import catalogue, names, say
 from tests.places import REPOSITORY
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DOCUMENTS = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")]
 
@@ -210,6 +214,32 @@ def test_the_chinese_first_page_is_in_step_with_the_english_one() -> None:
         for name, text in (("en", english), ("zh", chinese))
     }
     assert links == {"en": {"README.zh-CN.md"}, "zh": {"README.md"}}
+
+
+def listed(page: str) -> set[str]:
+    """Return the names in a table that `facegate reference` makes."""
+    return set(re.findall(r"^\| `([\w.]+)`", (REPOSITORY / "docs" / page).read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    "document", [path for path in DOCUMENTS if path.name != "CHANGELOG.md"], ids=lambda path: path.name
+)
+def test_settings_and_events_that_a_document_names_exist(document: Path) -> None:
+    known = listed("settings.md") | listed("events.md") | {"door.secured", "door.alarms"}  # parts of `state`
+    beginnings = {name.partition(".")[0] for name in known}
+    named = {
+        name
+        for name in re.findall(r"`([a-z_]+\.[a-z_]+)(?: = [^`]*)?`", document.read_text())
+        if name.partition(".")[0] in beginnings and not name.endswith((".db", ".json", ".jsonl", ".toml"))
+    }
+
+    assert named - known == set()
+
+
+def test_the_page_of_liveness_ends_with_its_notes() -> None:
+    page, notes = ((REPOSITORY / "docs" / name).read_text() for name in ("pad.md", "pad-notes.md"))
+
+    assert page.endswith(notes)
 
 
 def numbers(text: str) -> set[str]:
