@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -265,11 +266,22 @@ def _threshold(model: Model, people: int) -> float:
 
 
 def _ids(names: Iterable[str], store: ResidentStore, prefix: str | None) -> dict[str, str]:
-    """Return the id of each name: the one known, else a number behind `prefix`, else the name itself."""
+    """Return the id of each name: the one known, else a number behind `prefix`, else the name itself.
+
+    Raises `EnrolmentRefused` for a name that several people have: a face under the other one's id would open
+    with their rights.
+    """
+    from edge.errors import EnrolmentRefused
+
     if prefix is None:
         return {name: name for name in names}
-    known = {resident.name: resident.id for resident in store.list()}
-    taken = set(known.values())
+    people = store.list()
+    called = Counter(resident.name for resident in people)
+    if shared := sorted(name for name in names if called[name] > 1):
+        raise EnrolmentRefused(
+            f"{', '.join(shared)}: several people here have this name; enrol each with facegate enrol add ID"
+        )
+    known, taken = {one.name: one.id for one in people}, {one.id for one in people}
     free = (one for number in count(1) if (one := f"{prefix}-{number}") not in taken)
     return {name: known.get(name) or next(free) for name in names}
 

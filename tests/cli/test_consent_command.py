@@ -112,6 +112,16 @@ def test_imported_people_can_be_numbered_so_that_no_event_carries_a_name(door, e
     assert {who for _, who, _ in door.events()} == {None, "flat-1", "flat-2"}
 
 
+def test_an_import_asks_whose_face_it_is_where_two_have_the_name(door, encodings):
+    for who in ("flat-7", "flat-8"):
+        door.run("pin", "set", who, "--number", who[-1], "--name", "anna")
+
+    words = ("enrol", "import-encodings", str(encodings), "--ids", "flat", "--consent", "binder 3")
+    assert "several people here have this name" in door.run(*words, ok=False)
+
+    assert not door.templates("flat-8"), "it may be the other one's"
+
+
 def test_an_import_never_puts_another_persons_face_under_an_id(door, encodings):
     words = ("enrol", "import-encodings", str(encodings))
     door.run(*words, "--consent", "binder 3")
