@@ -216,6 +216,25 @@ def test_the_chinese_first_page_is_in_step_with_the_english_one() -> None:
     assert links == {"en": {"README.zh-CN.md"}, "zh": {"README.md"}}
 
 
+FOLDERS = "edge|facegate_hub|tests|tools|scripts|docs|systemd|containers|requirements"
+
+
+@pytest.mark.parametrize(
+    "document", [path for path in DOCUMENTS if path.name != "CHANGELOG.md"], ids=lambda path: path.name
+)
+def test_files_and_modules_that_a_document_names_exist(document: Path) -> None:
+    text = document.read_text()
+    files = re.findall(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./*-]*\w)", text)
+    modules = [name.replace(".", "/") for name in re.findall(r"python -m ((?:edge|tests)[\w.]*\w)", text)]
+
+    assert [name for name in files if not list(REPOSITORY.glob(name))] == []
+    assert [
+        name
+        for name in modules
+        if not (REPOSITORY / f"{name}.py").exists() and not (REPOSITORY / name / "__main__.py").exists()
+    ] == []
+
+
 def listed(page: str) -> set[str]:
     """Return the names in a table that `facegate reference` makes."""
     return set(re.findall(r"^\| `([\w.]+)`", (REPOSITORY / "docs" / page).read_text(), re.MULTILINE))
