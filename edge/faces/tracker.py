@@ -34,6 +34,10 @@ MAX_SIZE_RATIO = 1.6
 NEAR_WIDTHS = 0.8
 """Centres closer than this many face widths: the two could have been exchanged."""
 
+NEARER = 1.25
+"""Somebody whose face is so many times as wide stands before the other, and was not exchanged with them
+unseen: one of the two would have grown by as much between two looks, and the other shrunk."""
+
 
 @dataclass(frozen=True, slots=True)
 class Track:
@@ -147,9 +151,13 @@ def _is_steady(track: Track, face: Face, others: Sequence[Face] | None, time: fl
     if others is None:
         return overlap >= ALONE_IOU
     reach = NEAR_WIDTHS * face.box.width
+    # Whoever stands behind them does not count, as the next one in a queue does all the time: by then this
+    # face would never be steady.
+    alike = min(face.box.width, track.face.box.width) / NEARER
     return overlap >= STEADY_IOU and not any(
         _centre_distance(other.box, face.box) < reach or _centre_distance(other.box, track.face.box) < reach
         for other in others
+        if other.box.width > alike
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edge.faces.tracker import NEARER
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,9 +16,6 @@ if TYPE_CHECKING:
 COVERING = 0.1
 """Of the smaller of two faces' boxes: a detector draws both a little generously."""
 
-NEARER = 1.25
-"""Somebody whose face is so many times as wide stands before the other."""
-
 
 def width(track: Track) -> float:
     """Return how wide the face is, in pixels: the nearest are the widest."""
@@ -26,16 +25,26 @@ def width(track: Track) -> float:
 def is_apart(track: Track, tracks: Sequence[Track]) -> bool:
     """Return whether no other face covers a part of this one, so that it can be judged by itself.
 
-    Faces under half as wide stand twice as far off, behind it; boxes that only touch, as in a queue,
-    cover nothing.
+    Whoever stands behind it covers nothing, and boxes that only touch, as in a queue, do not either.
     """
     box = track.face.box
     return not any(
         other.id != track.id
-        and other.face.box.width >= box.width / 2
+        and not _stands_behind(other.face.box, box)
         and _overlap(other.face.box, box) >= COVERING
         for other in tracks
     )
+
+
+def _stands_behind(other: Box, box: Box) -> bool:
+    """Say whether the narrower of two faces is farther off than the wider one, `box`, and behind it.
+
+    Half as wide it is twice as far off. Less narrow it may be a picture that is held before the other face:
+    then its middle is within that one.
+    """
+    x, y = other.centre
+    is_within = box.left <= x <= box.right and box.top <= y <= box.bottom
+    return other.width < box.width / 2 or (other.width * NEARER <= box.width and not is_within)
 
 
 def _overlap(one: Box, other: Box) -> float:

@@ -111,3 +111,20 @@ def test_ids_are_unique_per_frame_and_every_track_ends_once(frames):
         ended += gone
     ended += tracker.clear()
     assert sorted(ended) == sorted(seen)
+
+
+def test_whoever_stands_behind_somebody_leaves_no_doubt_about_them():
+    """The next one in a queue stands there all the time."""
+    tracker = Tracker()
+    for n in range(10):
+        front = steady(tracker, n / 15, face(200, width=150), face(325, width=105))[0]
+        assert front is (n > 0)
+
+
+def test_somebody_as_near_does_and_so_does_who_is_behind_where_the_face_was_as_small():
+    tracker = Tracker()
+    for n in range(3):
+        assert steady(tracker, n / 15, face(200, width=150), face(300, width=130))[0] is False
+    shrunk = Tracker()
+    steady(shrunk, 0.0, face(200, width=115), face(300, width=100))
+    assert steady(shrunk, 0.1, face(195, width=150), face(300, width=100))[0] is False

@@ -292,6 +292,34 @@ class TestTwoPeople:
         assert door.grants == ["bela"]
         assert door.decisions[0].time < 1.2
 
+    def queue(self, door: Street, seconds: float, first: Actor, second: Actor) -> None:
+        """Have `first` stand there, and `second` close behind, a part of their box behind the other one's."""
+        for _ in range(round(seconds * door.scene.fps)):
+            sway = 3 * math.sin(door.seq / 3)
+            people = (first, 225.0 + sway, 150.0, 150.0), (second, 345.0 - sway, 140.0, 105.0)
+            door.pipeline_takes(door.scene.frame(door.seq, *people))
+
+    def test_who_has_the_next_one_of_a_queue_behind_them_is_let_in(self):
+        door = Street()
+        self.queue(door, 1.5, ANNA, BELA)
+        assert door.grants == ["anna"]
+
+    @pytest.mark.parametrize("seconds", [0.13, 0.2, 0.4, 0.7, 1.1])
+    def test_a_picture_before_a_living_face_opens_nothing_however_they_take_turns(self, seconds):
+        door = Street()
+        for _ in range(round(12 / seconds / 2)):
+            self.queue(door, seconds, PHONE, MALLORY)
+            self.queue(door, seconds, MALLORY, PHONE)
+        assert door.grants == []
+
+    @pytest.mark.parametrize("seconds", [0.13, 0.2, 0.4, 0.7, 1.1])
+    def test_nor_does_it_in_the_name_of_a_resident_who_stands_behind_it(self, seconds):
+        door = Street()
+        for _ in range(round(12 / seconds / 2)):
+            self.queue(door, seconds, PHONE, BELA)
+            self.queue(door, seconds, BELA, PHONE)
+        assert set(door.grants) <= {"bela"}
+
 
 def test_a_display_asks_one_visitor_at_a_time():
     """Two who are asked at once would each see what the other is to do, and fail by it."""
