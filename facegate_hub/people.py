@@ -16,7 +16,7 @@ from edge.words import message
 from facegate_hub.database import in_parts, reading
 from facegate_hub.faces import SharedFaces
 from facegate_hub.reading import EventFilter, history, page
-from facegate_hub.tables import ALARMS, EVENTS, ROSTER
+from facegate_hub.tables import ALARMS, EVENTS, GIVEN_WAYS, GRANTED_PASSES, ROSTER
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -148,7 +148,10 @@ class RosterPeople:
         return page(self._engine, EventFilter(resident=person), count, then)
 
     def everything(self, person: str) -> Iterator[dict[str, Any]]:
-        """Yield all that is stored of somebody, as JSON values: record, certificates, events, oldest first.
+        """Yield all that is stored of somebody, as JSON values, oldest first within each kind.
+
+        Their record, certificates of faces, PINs and cards that they were given (never what opens), passes of
+        their visitors, events.
 
         This is what data protection lets them ask for. Faces are at the doors: `facegate resident export`.
         """
@@ -157,11 +160,16 @@ class RosterPeople:
             yield {"record": dict(found.record)}
         for face in SharedFaces(self._engine).found(person=person):
             yield {"face": asdict(face)}
+        with reading(self._engine) as connection:
+            ways = [dict(row) for row in connection.execute(_ways_of(person)).mappings()]
+            passes = [dict(row) for row in connection.execute(_passes_of(person)).mappings()]
+        yield from ({"way": one} for one in ways)
+        yield from ({"pass": one} for one in passes)
         for event in history(self._engine, EventFilter(resident=person)):
             yield {"event": json.loads(event.body)}
 
     def erase_events(self, person: str) -> int:
-        """Take somebody out of all stored events and alarms; return how many events that was.
+        """Take somebody out of all that is stored; return how many events that was.
 
         An event keeps its door, kind, time, number and hash, so that the journal's chain stays whole and no
         door sends it again; what it said is gone, also from the file. So do those that name them in passing.
@@ -182,6 +190,10 @@ class RosterPeople:
         with self._engine.begin() as connection:
             gone = sa.update(ALARMS).where(ALARMS.c.resident == person).values(resident=None)
             connection.execute(gone)
+            connection.execute(sa.delete(GIVEN_WAYS).where(GIVEN_WAYS.c.person == person))
+            # The pass itself stays until it is over, so that doors go on to be told that it was ended.
+            whose = sa.update(GRANTED_PASSES).where(GRANTED_PASSES.c.host == person)
+            connection.execute(whose.values(host=None, flat=None))
         SharedFaces(self._engine).erase(person)
         self._leave_nothing_behind()
         return erased
@@ -209,6 +221,19 @@ class RosterPeople:
             with self._engine.connect() as connection:
                 log = connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
                 log.fetchall()
+
+
+def _ways_of(person: str) -> sa.Select[Any]:
+    """Return the query of what somebody was given: what opens is sealed for its door, and no part of it."""
+    names = ("number", "device", "way", "by", "at", "status", "why")
+    query = sa.select(*(GIVEN_WAYS.c[name] for name in names)).where(GIVEN_WAYS.c.person == person)
+    return query.order_by(GIVEN_WAYS.c.number, GIVEN_WAYS.c.device)
+
+
+def _passes_of(person: str) -> sa.Select[Any]:
+    names = ("id", "doors", "flat", "kind", "begins", "until", "granted_at", "ended_at")
+    query = sa.select(*(GRANTED_PASSES.c[name] for name in names)).where(GRANTED_PASSES.c.host == person)
+    return query.order_by(GRANTED_PASSES.c.granted_at, GRANTED_PASSES.c.id)
 
 
 def _person(row: Any) -> RosterPerson:

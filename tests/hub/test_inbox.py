@@ -18,7 +18,7 @@ from facegate_hub.reading import EventFilter
 from facegate_hub.signer.rights import NotPermitted
 from facegate_hub.staff import Staff
 from facegate_hub.tables import DOUBTS as DOUBTS_TABLE
-from facegate_hub.tables import EVENTS, REQUESTS, open_tables
+from facegate_hub.tables import EVENTS, GIVEN_WAYS, GRANTED_PASSES, REQUESTS, open_tables
 from tests.hub.entries import pack
 from tests.hub.journals import Journal
 
@@ -246,8 +246,17 @@ def test_somebodys_events_are_exported_and_erased_and_the_chain_stays(tmp_path, 
     )
     desk.import_people([{"id": "flat-王-7", "name": "Wang"}])
     doubts = len(desk.doubts())
+    with engine.begin() as connection:
+        for person in ("flat-王-7", "flat-王-70"):
+            order = {"number": 7, "device": f"door-{person}", "person": person, "way": "pin", "after": 0}
+            given = {"by": "mei", "at": 1.9e9, "sealed": "c2VhbGVk", "status": "taken"}
+            connection.execute(sa.insert(GIVEN_WAYS).values(**order, **given))
+            made = {"id": person[-2:], "doors": "front", "until": 1_900_000_000, "ended_at": 1.8e9}
+            connection.execute(sa.insert(GRANTED_PASSES).values(**made, host=person, flat="3-1203"))
     found = list(desk.person_data("flat-王-7"))
-    assert [next(iter(one)) for one in found] == ["record", "event", "event"]
+    assert [next(iter(one)) for one in found] == ["record", "way", "pass", "event", "event"]
+    assert (found[1]["way"]["device"], "sealed" in found[1]["way"]) == ("door-flat-王-7", False)
+    assert found[2]["pass"]["flat"] == "3-1203"
     with pytest.raises(SyncError, match="roster remove"):
         desk.erase_person_events("flat-王-7")
     desk.remove(["flat-王-7"])
@@ -255,6 +264,12 @@ def test_somebodys_events_are_exported_and_erased_and_the_chain_stays(tmp_path, 
     assert desk.erase_person_events("flat-王-7") == 0
     assert list(desk.people.everything("flat-王-7")) == []
     assert len(desk.people.history("flat-王-70").events) == 1
+    assert [next(iter(one)) for one in desk.people.everything("flat-王-70")] == ["way", "pass", "event"]
+    with engine.connect() as connection:
+        ended = connection.execute(sa.select(GRANTED_PASSES.c.ended_at, GRANTED_PASSES.c.flat)).all()
+    assert sorted(map(tuple, ended), key=str) == [(1.8e9, "3-1203"), (1.8e9, None)], (
+        "doors are told all the same"
+    )
     assert EventSink(engine).store("front", pack(journal.entries))["upto"] == 4
     assert len(desk.doubts()) == doubts
     with engine.connect() as connection:
