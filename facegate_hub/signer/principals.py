@@ -299,8 +299,8 @@ class Principals:
         now, mine = self._now(), SESSIONS.c.token == shown
         with reading(self._engine) as connection:
             row = connection.execute(sa.select(SESSIONS).where(mine)).first()
-        # Later than any session lasts: from before the clock went back.
-        if row is None or not now < row.until <= now + SESSION_SECONDS:
+        # Later than any session lasts: from before the clock went back by more than it is set at times.
+        if row is None or not now < row.until <= now + SESSION_SECONDS + IDLE_SECONDS:
             return None
         if abs(now - row.seen_at) >= IDLE_SECONDS:
             return None

@@ -249,6 +249,8 @@ def test_a_console_of_the_future_is_logged_out_and_a_phone_is_not(tmp_path, back
     compound.clock.step_wall(back)
     devices = Devices(compound.staff)
     console = devices.begin(Doer("account", "dora"), "console")
+    compound.clock.step_wall(-5)
+    assert devices.find(console)
     compound.clock.advance(60)
     assert devices.find(console)
     compound.clock.step_wall(-5)
@@ -263,6 +265,8 @@ def test_a_session_at_the_doors_lasts_no_longer_for_a_clock_that_went_back(tmp_p
     place.person("anna", "desk")
     place.owner.change("password", name="anna", password=PASSWORD)
     session = place.owner.speaking_for(place.owner.log_in("anna", PASSWORD))
+    place.seconds -= 5
+    assert session.who().name == "anna", "a clock that is set by seconds ends no session"
     for _ in range(20):
         place.seconds -= IDLE_SECONDS - 1
         try:
