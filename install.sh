@@ -24,7 +24,8 @@ while [ $# -gt 0 ]; do
     --no-services) services= ;;
     --key) key=$(cd "$from" && readlink -f "$2") && shift ;;
     --system-site-packages) flags=$1 ;;
-    *) sed -n '2,10s/^# \{0,1\}//p' "$0" && exit 2 ;;
+    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0" && exit 0 ;;
+    *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
   esac
   shift
 done
