@@ -247,6 +247,7 @@ def view(
             if refusal.status_code == HTTPStatus.FORBIDDEN:
                 await run_in_threadpool(ask.refused, RefusalKind.NOT_ALLOWED)
             return refusal
+        # Read only now: of who may not do this no upload is taken in.
         if request.method == "POST":
             try:
                 await _read_form(ask)
@@ -325,4 +326,5 @@ def _acting(act: Callable[[Ask], Response], ask: Ask, again: Callable[[Ask], Res
         if again is None or ask.request.method != "POST":
             return ask.failed(422, error.message, error.technical)
         ask.trouble = FormTrouble.of(error, ask.field)
+        # Without a third try: a page that cannot be shown either says so as a failure.
         return _acting(again, ask, None)

@@ -60,6 +60,8 @@ class DoorFeed:
 
     def see(self, frame: Frame) -> None:
         """Take the newest frame, if anybody watches; otherwise let go of the last one."""
+        # No lock: both fields are single values, and the thread that recognises people must never wait for a
+        # browser.
         self._newest = frame if frame.time < self._leased_until else None
 
     def newest(self) -> Frame | None:
@@ -119,6 +121,7 @@ class CameraFeed:
             while self._is_wanted() and (frame := camera.read()) is not None:
                 self._newest, self.problem = frame, None
         finally:
+            # No picture stays that would pass for a live view: here nobody asks how old it is.
             self._newest = None
             camera.close()
 

@@ -117,6 +117,7 @@ class GateScreen:
             self._show(ScreenState(Stage.PROMPT, prompt=prompt), PROMPT_SECONDS)
             return
         with self._lock:
+            # A decision that came in between stays up for its time.
             if self._shown.stage is Stage.PROMPT:
                 self._until = float("-inf")
 
@@ -162,6 +163,7 @@ class GateScreen:
         with self._lock:
             if reason is Reason.SECOND_FACTOR_REQUIRED:
                 self._typing, self._typing_until = resident_id, self._clock.monotonic() + FACTOR_SECONDS
+            # Of this very person it was decided; a decision about somebody else leaves the question standing.
             elif resident_id == self._typing:
                 self._typing_until = float("-inf")
 
@@ -172,6 +174,7 @@ class GateScreen:
     def _show(self, shown: ScreenState, seconds: float) -> None:
         with self._lock:
             before = self._now()
+            # The same again stays up for longer and keeps its number: the page speaks what has a new one.
             is_news = replace(before, seq=0) != shown
             self._shown = replace(shown, seq=self._shown.seq + is_news)
             self._until = self._clock.monotonic() + seconds
@@ -182,6 +185,7 @@ class GateScreen:
             return self._shown
         if now < self._typing_until:
             reason = Reason.SECOND_FACTOR_REQUIRED
+            # A new number: something else was shown meanwhile, and the page has to ask for the PIN again.
             self._shown = ScreenState(Stage.PIN_WANTED, self._shown.seq + 1, reason)
             self._until = self._typing_until
             return self._shown

@@ -115,6 +115,7 @@ def _people(rows: Iterable[SheetRow], rules: ListRules) -> PeopleList:
             people[person.id] = person
         except FacegateError as error:
             bad.append(BadRow(row.number, ", ".join(row.cells)[:60], error.message))
+        # With every row, so that a file of a million lines ends here and not in memory.
         if len(lines) + len(bad) > MOST_PEOPLE:
             raise PanelRefused(message("list.too_many", most=MOST_PEOPLE))
     if "name" in found.header:

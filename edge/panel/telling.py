@@ -91,6 +91,7 @@ def search_events(
             found.append(event)
         if len(found) == count:
             break
+    # Entry 1 is the journal's first: there is nothing further back to offer.
     return FoundEvents(found, last if last is not None and last > 1 else None)
 
 

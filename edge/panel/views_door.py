@@ -186,6 +186,8 @@ def _picture(ask: Ask) -> dict[str, Any]:
 
 def _place(size: int, threshold: float) -> tuple[float, float]:
     """Return where a point of the curve lies in the plot: logarithmic across, similarity 0.2 to 0.8 up."""
+    # Five decades: the largest gallery drawn is 100,000, which is also where `models` ends the door's own
+    # point.
     across = math.log10(size) / 5
     up = min(max((threshold - 0.2) / 0.6, 0.0), 1.0)
     x = PLOT_EDGE + across * (PLOT_WIDTH - 2 * PLOT_EDGE)

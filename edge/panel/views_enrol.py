@@ -247,6 +247,8 @@ def _stated(ask: Ask) -> tuple[Statement, str]:
         doors=tuple(door for door in _others(ask) if f"door:{door}" in ask.form),
     )
     desk = ask.desk
+    # Only to be refused here, before anybody's face is looked at: the consent that counts is made at the
+    # saving.
     consent_from(statement, ask.session.user, desk.clock.now(), minors_allowed=desk.minors_allowed)
     name = ask.form.get("name", "")
     return statement, person_name(name) if name.strip() else ""

@@ -54,6 +54,7 @@ def resident(ask: Ask) -> Response:
     person = person_of(ask)
     desk, held = ask.desk, held_by(ask.desk)
     if ask.session.role in PEOPLE:
+        # Whoever has a sheet open may hold a new card to the reader: the next unknown one is no guess.
         desk.expect_card()
     consents = desk.consents.of(person.id)
     history = _history(seen_events(ask, None), person.id)

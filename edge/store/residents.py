@@ -167,6 +167,8 @@ class ResidentStore:
         """
         given = {who: [(one, checked_vector(who, one)) for one in rows] for who, rows in faces.items()}
         if isinstance(self.sealer, Keyring):
+            # All keys in one commit: else each would be one of its own, with the card's time for it, while
+            # this file's lock is held.
             self.sealer.make_keys(given)
         with self.writing() as (connection, version):
             there = {row[0] for row in connection.execute("SELECT id FROM residents")}
@@ -240,6 +242,8 @@ class ResidentStore:
         The key of `was` is destroyed, as when somebody is removed. Raises `StoreError` when there is nobody,
         or something was changed meanwhile; nothing is done then.
         """
+        # Read and opened before the write lock is taken: a key may have to come over the network. Whether
+        # anything was changed since shows in the version below.
         before, person, source = self.version(), self.get(was), self.source_of(was)
         if person is None or source is None:
             raise StoreError(f"{self._path}: there is no resident {was!r}")

@@ -45,6 +45,7 @@ class AlarmPages:
     def see_to(self, ask: PageAsk) -> Response:
         """Take a step with an item: see to it, hand it over, take it over, or close it."""
         which, number = _inbox(ask.form.get("inbox", "")), ask.form.get("item", "")
+        # `isdecimal` takes digits of every script, and SQLite no number of more than 63 bits.
         if not (number.isascii() and number.isdecimal() and len(number) < 16):
             raise CommunityRefused(message("community.refused.act"))
         note = ask.form.get("note", "").strip()[:500]

@@ -41,6 +41,7 @@ class BuildingPages:
                 orders = list(staff.orders.follow(staff.orders.give(doors, act, by)))
         except SyncError as error:
             return told(ask, title, error, status=409)
+        # First the doors that did not do it: somebody has to go there.
         orders.sort(key=lambda one: (one.status == "done", one.door))
         done = sum(one.status == "done" for one in orders)
         status = 200 if done == len(orders) else 409

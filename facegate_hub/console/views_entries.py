@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 PAGE_ROWS = 50
 BATCH = 500
 """Events of a table whose people are looked up at once."""
+# SQLite keeps no larger number, and Python raises OverflowError where one is asked for.
 MOST_SEQ = 2**63
 FIELDS = ("door", "person", "reason", "since", "until")
 """Of the form, and of the address."""
