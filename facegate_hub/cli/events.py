@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from contextlib import closing
 from datetime import UTC
@@ -15,7 +16,7 @@ from edge.errors import SyncError
 from edge.lazy_group import ToldGroup
 from edge.runtime.json_lines import json_line
 from edge.wire.shapes import printable
-from facegate_hub.cli.options import by_option, json_option
+from facegate_hub.cli.options import json_option
 from facegate_hub.reading import EventFilter
 from facegate_hub.sheets import write_events
 from facegate_hub.staff import Staff
@@ -80,7 +81,7 @@ def prune(place: tuple[Path, str], keep_days: float, by_this_clock: bool) -> Non
 
 @events.command()
 @click.option("--acknowledge", is_flag=True, help="Note that they were looked at; they are shown no more.")
-@by_option
+@click.option("--by", default=getpass.getuser, help="Who looked at them; kept with each doubt.")
 @json_option
 @click.pass_obj
 def doubts(place: tuple[Path, str], acknowledge: bool, by: str, as_json: bool) -> None:
