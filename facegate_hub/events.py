@@ -111,6 +111,8 @@ class StreamPosition:
     top: int
     pruned: int
     proven_from: int | None
+    pruned_told: str | None = None
+    """The latest time that an event told which was deleted here for its age."""
     known: dict[int, tuple[str, bool]] = field(default_factory=dict)
     """Hash of each event that is there, and whether its door has proven it."""
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -152,8 +154,11 @@ class StreamPosition:
         """Keep an event unless it is there already; doubt what does not fit."""
         seq, found = row["seq"], row["hash"]
         self.has_news = self.has_news or seq <= self.upto
-        # It was deleted here for its age: stored again it would count as new, and stay.
+        # It was deleted here for its age: stored again it would count as new, and stay. Unless it is later
+        # than all that was: an older copy of the door's folder was put back, which gives its numbers again.
         if seq <= self.pruned:
+            if self.pruned_told is not None and (row["at"] or "") > self.pruned_told:
+                self._came_again(row, is_other=is_proven)
             return
         was, was_proven = self.known.get(seq, (None, False))
         # Only after `proven_from`: what was acknowledged before the door proved anything is done with.
@@ -430,7 +435,8 @@ def _write(connection: Connection, places: list[StreamPosition], now: float) -> 
 
 def _place(connection: Connection, row: Any) -> StreamPosition:
     place = StreamPosition(
-        row.device, row.stream, row.upto, row.hash, row.top or 0, row.pruned or 0, row.proven_from
+        *(row.device, row.stream, row.upto, row.hash, row.top or 0),
+        *(row.pruned or 0, row.proven_from, row.pruned_told),
     )
     if row.top is None:  # left by an older version
         highest = sa.select(sa.func.max(EVENTS.c.seq)).where(*_of(place))

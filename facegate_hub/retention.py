@@ -142,6 +142,10 @@ class HubRetention:
             # First the stream: its lock keeps off a hub that is storing, and what a door sends
             # again from before the cut is not stored again.
             connection.execute(sa.update(STREAMS).where(*place).values(pruned=cut))
+            told = connection.execute(sa.select(sa.func.max(EVENTS.c.at)).where(*mine)).scalar()
+            if told is not None:
+                is_later = STREAMS.c.pruned_told.is_(None) | (STREAMS.c.pruned_told < told)
+                connection.execute(sa.update(STREAMS).where(*place, is_later).values(pruned_told=told))
             return connection.execute(sa.delete(EVENTS).where(*mine)).rowcount
 
     def _run(self) -> None:

@@ -79,12 +79,14 @@ STREAMS = sa.Table(
     sa.Column("began_at", sa.Float),
     sa.Column("moved_at", sa.Float, index=True),
     sa.Column("proven_from", sa.BigInteger),
+    sa.Column("pruned_told", sa.String(40)),
     sa.Index("streams_by_beginning", "device", "began_at"),
 )
 """How far each stream is stored without a gap, the hash there (None: not known), the highest
 number stored at all (None: not known), up to where it was deleted for its age (None: nothing), when it was
 first heard of and when it last grew (seconds since 1970, None: before that was noted), and after which
-number its door proves each event (None: it proves none, or was allowed to stop)."""
+number its door proves each event (None: it proves none, or was allowed to stop); `pruned_told` is the latest
+time of what was deleted for its age (None: nothing, or before that was noted)."""
 
 
 def _inbox() -> list[sa.Column[Any]]:

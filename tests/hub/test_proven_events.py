@@ -15,6 +15,7 @@ from edge.store.chain import Link, Stamp, forge
 from edge.store.ids import uuid7
 from edge.wire.proof import ACK_PURPOSE, EVENTS_PURPOSE, BatchHead
 from facegate_hub.events import EventSink
+from facegate_hub.retention import HubRetention
 from facegate_hub.tables import DOUBTS, EVENTS, STREAMS, open_tables
 from facegate_hub.vouching import allow_unproven
 from tests.fakes.proofs import identity, notary
@@ -92,6 +93,37 @@ def test_a_broker_that_makes_up_events_of_a_door_stores_nothing(engine):
     assert len(stored(engine)) == 2
     assert doubts(engine) == ["forged", "forged"]
     assert send(hub, pack(entries[2:])) == 4, "the door's own go on"
+
+
+def test_new_events_of_a_journal_that_went_back_behind_what_was_forgotten_are_kept(engine):
+    """Their numbers were those of old ones that had been deleted for their age: they were lost, and done."""
+    old, recent = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 9, 1, tzinfo=UTC)
+    first = chain("front", 6, stream="s", at=old)
+    hub = EventSink(engine, lambda: old.timestamp() + 5, notary().origin)
+    assert send(hub, pack(first)) == 6
+    hub = EventSink(engine, lambda: recent.timestamp() + 5, notary().origin)
+    assert send(hub, pack(chain("back", 1, at=recent)), "back") == 1
+    assert HubRetention(engine, 90, lambda: recent.timestamp() + 5).prune().events == 6
+    # A copy of the door's folder as it was after its second event is put back, and the door goes on.
+    again = chain("front", 5, stream="s", at=recent)
+    assert send(hub, pack(first[:2])) == 6, "what was forgotten does not come back"
+    assert send(hub, pack(again[2:]), done=2) == 6
+    assert send(hub, pack(again[2:]), done=2) == 6
+    with engine.connect() as connection:
+        query = sa.select(EVENTS.c.stream, EVENTS.c.seq).where(EVENTS.c.device == "front")
+        kept = sorted(tuple(row) for row in connection.execute(query))
+    assert [seq for _, seq in kept] == [3, 4, 5]
+    assert {stream.partition("~")[0] for stream, _ in kept} == {"s"}
+    assert doubts(engine) == ["back"]
+
+
+def test_what_nobody_proves_under_forgotten_numbers_is_a_doubt(engine):
+    old, recent = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 9, 1, tzinfo=UTC)
+    EventSink(engine, lambda: old.timestamp() + 5).store("front", pack(chain("front", 3, stream="s", at=old)))
+    assert HubRetention(engine, 90, recent.timestamp, trusts_clock=True).prune().events == 3
+    hub = EventSink(engine, lambda: recent.timestamp() + 5)
+    assert hub.store("front", pack(chain("front", 3, stream="s", at=recent)))["upto"] == 3
+    assert doubts(engine) == ["again", "again", "again", "unproven"]
 
 
 @pytest.mark.parametrize(
