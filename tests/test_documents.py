@@ -296,6 +296,9 @@ def shown(language: str) -> set[str]:
 NO_LABELS = {"长期", "flat-1203 刷脸，north-gate 已开门", "为什么没给我开门"}
 """What guides quote and no page shows as it stands: a word in a list, an example, a resident's question."""
 
+EXACT = {"docs/console.md", "docs/zh/console.md", "docs/resident.md"}
+"""Guides that quote a button or headline whole; the others also quote parts of a sentence."""
+
 
 @pytest.mark.parametrize(
     ("document", "quotes", "language"),
@@ -310,10 +313,12 @@ NO_LABELS = {"长期", "flat-1203 刷脸，north-gate 已开门", "为什么没�
 )
 def test_what_a_guide_quotes_is_on_a_page(document: str, quotes: str, language: str) -> None:
     text = re.sub(r"\s*\n\s*", " ", (REPOSITORY / document).read_text())
-    texts = "\n".join(shown(language))
     labels = {part for found in re.findall(quotes, text) for part in found.split("……")} - NO_LABELS
+    texts = shown(language)
 
-    assert {label for label in labels if label not in texts} == set()
+    assert {
+        label for label in labels - texts if document in EXACT or not any(label in one for one in texts)
+    } == set()
 
 
 @pytest.mark.parametrize(
