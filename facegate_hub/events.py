@@ -165,7 +165,7 @@ class StreamPosition:
         is_better = is_proven and not was_proven and seq > (self.proven_from or 0)
         if was is not None and not is_better:
             if was != found:
-                self._came_again(row, is_other=is_proven and was_proven)
+                self._came_again(row, is_other=is_proven)
             return
         self.known[seq] = (found, is_proven)
         if was == found:
@@ -180,7 +180,7 @@ class StreamPosition:
         self.rows.append({**row, "proven": 1 if is_proven else None})
 
     def _came_again(self, row: dict[str, Any], *, is_other: bool) -> None:
-        """Doubt what came again with another content; keep it where the door has proven both."""
+        """Doubt what came again with another content; keep it where the door proves it."""
         if not is_other:
             self.doubt(row["seq"], "again", f"came again as {row['hash']}")
             return

@@ -1,7 +1,7 @@
 """Journals that went back: an older copy of a door's folder was put back, and its numbers are given again.
 
-The hub has seen further. What the door then proves under a number that it has proven before is another
-event: it is kept, under a name of its own, and doubted, since rights may have been taken back in between.
+The hub has seen further. What the door then proves under a number that is taken is another event: it is kept,
+under a name of its own, and doubted, since rights may have been taken back in between.
 """
 
 from __future__ import annotations

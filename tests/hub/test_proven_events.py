@@ -117,6 +117,20 @@ def test_new_events_of_a_journal_that_went_back_behind_what_was_forgotten_are_ke
     assert doubts(engine) == ["back"]
 
 
+def test_new_events_of_a_journal_that_went_back_behind_its_first_proof_are_kept(engine):
+    """Under numbers that had been stored before the door proved any: they were a doubt, and lost."""
+    first, hub = chain("front", 8, stream="s"), sink(engine)
+    assert hub.store("front", pack(first[:6]))["upto"] == 6
+    assert send(hub, pack(first[6:]), done=6) == 8
+    again = chain("front", 5, stream="s", day=2)
+    assert send(hub, pack(first[:2])) == 8
+    assert send(hub, pack(again[2:]), done=2) == 8
+    with engine.connect() as connection:
+        beside = sa.select(EVENTS.c.seq).where(EVENTS.c.stream != "s").order_by(EVENTS.c.seq)
+        assert list(connection.execute(beside).scalars()) == [3, 4, 5]
+    assert doubts(engine) == ["back", "unproven"]
+
+
 def test_what_nobody_proves_under_forgotten_numbers_is_a_doubt(engine):
     old, recent = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 9, 1, tzinfo=UTC)
     EventSink(engine, lambda: old.timestamp() + 5).store("front", pack(chain("front", 3, stream="s", at=old)))
