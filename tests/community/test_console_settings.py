@@ -73,7 +73,7 @@ def test_who_may_not_sees_what_counts_and_changes_nothing(gate):
     csrf = desk.page.split('name="csrf" value="')[1].split('"')[0]
     refused = desk.client.post(PAGE, data={"csrf": csrf, "rev": "0", "lock.unlock_seconds": "30"})
     assert refused.status_code == 409
-    assert "may not settings" in refused.text
+    assert "does not have the right “settings”" in refused.text
     assert gate.wishes.view("front").rev == 0
 
 

@@ -68,7 +68,7 @@ def test_what_the_signer_refuses_leaves_nobody_and_everything_typed(gate):
     before = people(gate)
     desk.send("/people/new", **NEW, at_doors="1", levels="resident")
     assert desk.status == 409
-    assert "gao may not roster" in desk.page
+    assert "gao does not have the right “roster”" in desk.page
     assert "138 0013 8000" in desk.page
     assert (people(gate), gate.desk.looking.people.page()) == (before, [])
 

@@ -84,7 +84,7 @@ def test_what_the_signer_refuses_comes_back_too(tmp_path):
         desk.client.headers["referer"] = f"{URL}/access"
         desk.send("/access", id="3-1", name="赵六", levels="resident")
         assert desk.status == 409
-        assert "gao may not roster" in desk.page
+        assert "gao does not have the right “roster”" in desk.page
         assert 'value="赵六"' in desk.page
 
 

@@ -323,12 +323,18 @@ def test_roles_hold_at_their_doors_only(place):
     place.owner.set_group("lobby", ["front", "back"])
     anna = place.person("Anna", "desk", "@lobby")
     assert refused(anna, "unlock", ["@lobby"]) == [None, None]
-    assert refused(anna, "unlock", ["garage", "front"]) == ["Anna may not unlock at garage", None]
-    assert refused(anna, "lockdown") == ["Anna may not lockdown at front"]
+    assert refused(anna, "unlock", ["garage", "front"]) == [
+        "Anna does not have the right “unlock” at garage",
+        None,
+    ]
+    assert refused(anna, "lockdown") == ["Anna does not have the right “lockdown” at front"]
     with pytest.raises(SyncError, match="no such group"):
         refused(anna, "unlock", ["@cellar"])
     place.owner.set_group("lobby", ["back"])
-    assert refused(anna, "unlock", ["front", "back"]) == ["Anna may not unlock at front", None]
+    assert refused(anna, "unlock", ["front", "back"]) == [
+        "Anna does not have the right “unlock” at front",
+        None,
+    ]
     assert not anna.who().may(Permission.UNLOCK, "front")
     assert anna.who().may(Permission.UNLOCK, "back")
 
@@ -395,7 +401,7 @@ def test_a_grant_ends_on_its_day(place):
     anna = place.person("Anna", "desk", until=MONDAY_NOON + 10)
     assert refused(anna, "unlock") == [None]
     place.seconds += 11
-    assert refused(anna, "unlock") == ["Anna may unlock, but not at this hour"]
+    assert refused(anna, "unlock") == ["Anna has the right “unlock”, but not at this hour"]
 
 
 def test_an_evacuation_can_take_two_people(place):
@@ -410,7 +416,9 @@ def test_an_evacuation_can_take_two_people(place):
     assert otto.ask(["front"], CommandType.EVACUATION)[0].id is None  # used up
     place.seconds += 121
     assert anna.ask(["front"], CommandType.EVACUATION)[0].id is None  # too late
-    assert refused(place.person("Mia", "desk"), "evacuation") == ["Mia may not evacuation at front"]
+    assert refused(place.person("Mia", "desk"), "evacuation") == [
+        "Mia does not have the right “evacuation” at front"
+    ]
 
 
 def test_a_permit_is_good_for_half_a_minute(place):
