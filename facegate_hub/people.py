@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from edge.errors import SyncError
+from edge.identity import kept_spellings
 from edge.words import message
 from facegate_hub.database import in_parts, reading
 from facegate_hub.faces import SharedFaces
@@ -103,6 +104,23 @@ class RosterPeople:
             for one, person in there.items()
             if person.record["name"] != names[one]
         }
+
+    def with_unsaid(self, records: Sequence[dict[str, Any]], silent: Collection[str]) -> list[dict[str, Any]]:
+        """Return a list's records with what the roster has of the fields that the list is `silent` about.
+
+        A list of numbers and names would else take everybody's end, and make all of them residents.
+        """
+        with reading(self._engine) as connection:
+            ids = connection.execute(sa.select(ROSTER.c.id)).scalars().all()
+        spellings = kept_spellings(ids)
+        known = self.some([spellings.get(one["id"], one["id"]) for one in records])
+        there = {one["id"]: known.get(spellings.get(one["id"], one["id"])) for one in records}
+        kept = {
+            identity: {name: person.record[name] for name in silent if name in person.record}
+            for identity, person in there.items()
+            if person is not None
+        }
+        return [{**kept.get(one["id"], {}), **one} for one in records]
 
     def search(self, wanted: str, count: int = 50, after: str = "") -> list[RosterPerson]:
         """Return people whose number or name contains `wanted`, by id, those after an id."""

@@ -49,11 +49,15 @@ Named = TypeVar("Named")
 
 @dataclass(frozen=True, slots=True)
 class PeopleRead:
-    """What a list holds: records, lines that are nobody (titles, sums), columns that nothing is kept of."""
+    """What a list holds: records, lines that are nobody (titles, sums), columns that nothing is kept of.
+
+    `silent` are the fields that it has no column for.
+    """
 
     records: list[dict[str, Any]]
     left_out: tuple[LeftOut, ...]
     unread: tuple[str, ...]
+    silent: frozenset[str]
 
 
 def read_people(data: bytes, encoding: str | None = None, zone: ZoneInfo | None = None) -> PeopleRead:
@@ -89,7 +93,8 @@ def read_people(data: bytes, encoding: str | None = None, zone: ZoneInfo | None 
     if mistakes:
         raise SyncError(_named(mistakes))
     require_names_as_typed([record["name"] for record in records.values()])
-    return PeopleRead(list(records.values()), tuple(rows.left_out), rows.unread)
+    silent = frozenset(WRITTEN) - REQUIRED - set(rows.header)
+    return PeopleRead(list(records.values()), tuple(rows.left_out), rows.unread, silent)
 
 
 def words_beyond_ascii(records: Iterable[dict[str, Any]], most: int) -> list[str]:
@@ -98,17 +103,18 @@ def words_beyond_ascii(records: Iterable[dict[str, Any]], most: int) -> list[str
     return list(dict.fromkeys(word for words in told for word in words if not word.isascii()))[:most]
 
 
-def write_people(records: Iterable[dict[str, Any]]) -> str:
-    """Return records that were read as CSV, which reads as the same records again."""
+def write_people(read: PeopleRead) -> str:
+    """Return a list that was read as CSV, which reads as the same again: the same records and columns."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(WRITTEN)
-    for record in records:
+    columns = [name for name in WRITTEN if name not in read.silent]
+    writer.writerow(columns)
+    for record in read.records:
         levels = ";".join(record.get("access_levels", ()))
         told = {name: record.get(name, "") for name in WRITTEN} | {"access_levels": levels}
         if "extended_unlock" in record:
             told["extended_unlock"] = "yes" if record["extended_unlock"] else "no"
-        writer.writerow([told[name] for name in WRITTEN])
+        writer.writerow([told[name] for name in columns])
     return out.getvalue()
 
 

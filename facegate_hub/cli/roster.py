@@ -67,9 +67,9 @@ def import_(
     data = file.read()
     taken = encoding_of(data) if encoding is None else ListEncoding(encoding)
     read = read_people(data, encoding or taken.name, zone)
-    records = read.records
     _tell_left_out(read)
     with closing(Staff(*place)) as desk:
+        records = desk.people.with_unsaid(read.records, read.silent)
         desk.require_known_levels(records, levels)
         renamed = desk.people.renamed(records)
         if taken.is_guess:

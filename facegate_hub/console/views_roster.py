@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -20,9 +21,11 @@ from facegate_hub.console.views_doors import told
 from facegate_hub.console.views_ways import keypad_number, shown_ways
 from facegate_hub.console.way_doors import doors_for
 from facegate_hub.list_encoding import encoding_of
-from facegate_hub.sheets import read_people, words_beyond_ascii, write_people
+from facegate_hub.sheets import WRITTEN, read_people, words_beyond_ascii, write_people
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.responses import Response
 
     from facegate_hub.console.doors_desk import DoorsDesk
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 PAGE_ROWS = 50
 SHOWN = 20
 """Of those that an import adds or changes, as many are named."""
+DEFAULTS: Mapping[str, object] = MappingProxyType({"access_levels": ["resident"], "extended_unlock": False})
+"""What counts where a record does not say it."""
 MOST_LEFT_OUT = 200
 """Of a list's lines that are nobody, as many are shown."""
 
@@ -132,7 +137,7 @@ class RosterPages:
         try:
             taken = encoding_of(text)
             read = read_people(text, taken.name, ask.office.terms.zone)
-            records = read.records
+            records = self._desk.looking.people.with_unsaid(read.records, read.silent)
             known = self._desk.looking.people.some([one["id"] for one in records])
             if "sure" in ask.form:
                 require_meant(ask, self._desk.looking.people, records)
@@ -160,7 +165,7 @@ class RosterPages:
             doubtful=self._desk.looking.people.doubtful_levels(records),
             # The page sends back what was read and shown, not the file: what is done is what somebody has
             # looked at.
-            text=write_people(records),
+            text=write_people(read),
             actor=self._desk.known(ask.token),
         )
 
@@ -177,8 +182,13 @@ class RosterPages:
         return found
 
 
-def _differs(record: dict[str, Any], known: RosterPerson | None) -> bool:
-    return known is not None and any(known.record.get(name) != value for name, value in record.items())
+def _differs(record: Mapping[str, Any], known: RosterPerson | None) -> bool:
+    """Return whether a list changes somebody, also by an empty cell where something is."""
+    return known is not None and any(_said(known.record, one) != _said(record, one) for one in WRITTEN)
+
+
+def _said(record: Mapping[str, Any], name: str) -> object:
+    return record.get(name, DEFAULTS.get(name))
 
 
 def _is_over(ask: PageAsk, until: str | None) -> bool:

@@ -424,6 +424,27 @@ def test_a_list_is_looked_at_before_it_changes_anything(gate):
     assert gate.desk.looking.people.one("p-1").record["name"] == "Anne"
 
 
+def test_a_list_leaves_what_it_has_no_column_for(gate):
+    """A list of numbers and names took everybody's end and levels, and was said to change nobody."""
+    has = {"id": "p-1", "name": "Anna", "access_levels": ["gym"], "valid_until": "2026-12-31T16:00:00+00:00"}
+    gate.desk.looking.import_people([has])
+    gate.principal("mei", role="manager")
+    desk = entered(gate, "mona", "mei")
+    kept = {name: value for name, value in has.items() if name != "valid_until"}
+    for text, changed, left in (
+        ("编号,姓名\np-1,Anna\n", 0, has),
+        ("编号,姓名,失效日期\np-1,Anna,\n", 1, kept),
+    ):
+        desk.get("/access")
+        desk.send("/access/load", _files={"file": ("a.csv", text.encode())})
+        assert f"1 people read: 0 new, {changed} changed" in desk.page
+        csrf = desk.page.split('name="csrf" value="')[1].split('"')[0]
+        again = unescape(desk.page.split("hidden>")[1].split("</textarea>")[0])
+        desk.client.post("/access/load", data={"csrf": csrf, "sure": "1", "text": again})
+        record = gate.desk.looking.people.one("p-1").record
+        assert {name: record[name] for name in record if name != "begun"} == left
+
+
 def test_a_list_of_excel_in_china_is_read_and_its_mistakes_told_in_the_reader_s_words(gate):
     gate.principal("mei", role="manager")
     desk = entered(gate, "mona", "mei")

@@ -155,6 +155,10 @@ def test_the_roster_reaches_the_doors_and_a_removal_too(tmp_path, place, hub, fr
     people.write_text("id,name,access_levels\nanna,Anna,resident\nbob,Bob,resident gym\n")
     assert "revision 2" in staff(place, "roster", "import", str(people))[1]
     wait_until(lambda: front.ids() == ["anna", "bob"])
+    people.write_text("id,name\nbob,Bobby\n")
+    staff(place, "roster", "import", str(people))
+    wait_until(lambda: front.store.get("bob").name == "Bobby")
+    assert front.store.get("bob").access_levels == ("resident", "gym"), "the list says nothing of levels"
     people.write_text("id,name\nanna,Anna\ncarol,Carol\n")
     staff(place, "roster", "import", str(people), "--replace")
     wait_until(lambda: front.ids() == ["anna", "carol"])

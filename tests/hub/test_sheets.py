@@ -210,8 +210,10 @@ def test_what_was_read_is_written_so_that_it_reads_the_same():
         "id,name,access_levels,valid_from,valid_until,extended_unlock,consent_id\n"
         'a,"A, ""B""",resident gym,2026-01-01,2027-03-31T18:00,yes,c-1\nb,B,,,,no,\nc,C,,,,,\n'
     )
-    people = people_of(text.encode(), zone=SHANGHAI)
-    assert people_of(write_people(people).encode(), zone=SHANGHAI) == people
+    for before in (text, "id,name,valid_until\na,A,2027-03-31\n", "id,name\na,A\n"):
+        read = read_people(before.encode(), zone=SHANGHAI)
+        again = read_people(write_people(read).encode(), zone=SHANGHAI)
+        assert (again.records, again.silent) == (read.records, read.silent)
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: f"id,name\n{text}".encode()))
