@@ -104,7 +104,8 @@ class SharingDoors:
         """Take a door off the list and return the new one: nothing it signed counts any more."""
         old = self.listed()
         if door not in old.doors:
-            raise ConfigError(f"{door!r} shares no faces; the list has {', '.join(sorted(old.doors))}")
+            listed = ", ".join(sorted(old.doors)) or "no door"
+            raise ConfigError(f"{door!r} shares no faces; the list has {listed}")
         return self._write(replace(old, doors={name: one for name, one in old.doors.items() if name != door}))
 
     def exclude_if_listed(self, door: str) -> None:
