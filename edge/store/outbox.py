@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from edge.errors import JournalUnavailable
+from edge.aside import Aside
+from edge.errors import JournalUnavailable, StoreDamaged, StoreUnavailable
 from edge.store.card import is_damage
 from edge.store.chain import GENESIS, ChainRow, Link
 from edge.store.damaged_entry import is_sendable, stand_in
@@ -19,8 +19,14 @@ from edge.store.database import open_database, transaction
 from edge.store.reader import JOURNAL, last_given
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+T = TypeVar("T")
+
+DEADLINE_SECONDS = 5.0
+"""A slow card takes a second or two for a thousand entries. One that hangs must not hold up commands, which
+travel beside the events."""
 
 
 class SqliteOutbox:
@@ -28,35 +34,37 @@ class SqliteOutbox:
 
     Has a connection of its own, so that a sender never holds up the door. Several consumers
     keep separate progress. The journal must exist (`SqliteJournal` makes it). Methods raise
-    `JournalUnavailable` when the file cannot be read or written just now.
+    `JournalUnavailable` when the file cannot be read or written just now, also where the card hangs; so does
+    making one, unless it `is_patient`.
     """
 
-    def __init__(self, path: Path, consumer: str = "mqtt") -> None:
+    def __init__(self, path: Path, consumer: str = "mqtt", *, is_patient: bool = False) -> None:
         self._path = path
         self._consumer = consumer
+        self._aside = Aside("outbox", DEADLINE_SECONDS)
         self._lock = threading.Lock()
         self._inode = 0
         self._stream = ""
         self._connection: sqlite3.Connection | None = None
-        with self._using():
-            pass
+        try:
+            self._ask(lambda _connection: None)
+        except JournalUnavailable:
+            if not is_patient:
+                raise
 
     @property
     def stream(self) -> str:
         """The journal's stream; another one after a damaged file was replaced."""
-        with self._using():
-            return self._stream
+        return self._ask(lambda _connection: self._stream)
 
     def newest(self) -> int:
         """Return the highest committed `seq`, 0 for none."""
-        with self._using() as connection:
-            return last_given(connection)
+        return self._ask(last_given)
 
     def done_upto(self) -> int:
         """Return the `seq` up to which everything has arrived."""
         sql = "SELECT done_upto FROM delivery WHERE consumer = ?"
-        with self._using() as connection:
-            row = connection.execute(sql, (self._consumer,)).fetchone()
+        row = self._ask(lambda connection: connection.execute(sql, (self._consumer,)).fetchone())
         return int(row[0]) if row else 0
 
     def pending(self, after_seq: int, limit: int) -> list[tuple[int, str]]:
@@ -64,13 +72,15 @@ class SqliteOutbox:
 
         One that cannot be read any more is there as `journal.damaged`.
         """
-        with self._using() as connection:
-            pruned, pruned_hash = connection.execute("SELECT pruned_upto, pruned_hash FROM origin").fetchone()
-            before = Link(pruned, pruned_hash)
-            if after_seq > pruned:
-                before = Link(after_seq, self._hash_of(connection, after_seq))
-            upto = min(before.seq + limit, last_given(connection))
-            found = _readable_rows(connection, before.seq, upto)
+        return self._ask(lambda connection: self._pending(connection, after_seq, limit))
+
+    def _pending(self, connection: sqlite3.Connection, after_seq: int, limit: int) -> list[tuple[int, str]]:
+        pruned, pruned_hash = connection.execute("SELECT pruned_upto, pruned_hash FROM origin").fetchone()
+        before = Link(pruned, pruned_hash)
+        if after_seq > pruned:
+            before = Link(after_seq, self._hash_of(connection, after_seq))
+        upto = min(before.seq + limit, last_given(connection))
+        found = _readable_rows(connection, before.seq, upto)
         return [(row.seq, row.envelope) for row in self._without_gap(found, before, upto)]
 
     def _without_gap(self, found: dict[int, ChainRow], before: Link, upto: int) -> Iterator[ChainRow]:
@@ -93,25 +103,36 @@ class SqliteOutbox:
             "INSERT INTO delivery VALUES (?, ?)"
             " ON CONFLICT (consumer) DO UPDATE SET done_upto = max(done_upto, excluded.done_upto)"
         )
-        with self._using() as connection, transaction(connection):
-            connection.execute(sql, (self._consumer, upto))
+
+        def mark(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                connection.execute(sql, (self._consumer, upto))
+
+        self._ask(mark)
 
     def close(self) -> None:
-        """Close the file; the next use opens it again."""
-        with self._lock:
-            self._close()
+        """Close the file; the next use opens it again. One that a hanging card still reads stays open."""
+        if self._lock.acquire(timeout=DEADLINE_SECONDS):
+            try:
+                self._close()
+            finally:
+                self._lock.release()
 
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
         self._connection, self._inode = None, 0
 
-    @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
-        try:
+    def _ask(self, call: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `call` makes of the journal."""
+
+        def look() -> T:
             with self._lock:
-                yield self._current()
-        except (sqlite3.Error, OSError) as error:
+                return call(self._current())
+
+        try:
+            return self._aside.ask(look)
+        except (sqlite3.Error, OSError, StoreUnavailable, StoreDamaged) as error:  # `TooSlow` is an OSError
             raise JournalUnavailable(f"{self._path}: the outbox failed: {error}") from error
 
     def _current(self) -> sqlite3.Connection:

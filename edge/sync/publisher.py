@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edge.broker.causes import reason_of
 from edge.broker.client import LinkStatus, SyncClient
 from edge.broker.settings import Ack
-from edge.errors import SyncError
+from edge.errors import JournalUnavailable, SyncError
 from edge.sync.window import InFlightWindow
 from edge.wire.messages import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, EventAck, batch
 from edge.wire.names import is_hub
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 NOBODY = Notary()
+AGAIN_SECONDS = 5.0
+"""Between two looks at a journal that a failing card does not give."""
 BESIDE_BYTES = 2048
 """Of a message beside its events: the topic, the proof (about 900 characters) and the header."""
 
@@ -53,8 +55,17 @@ class EventPump:
         self._topic = settings.topic("evt")
         self._batch_events = MAX_BATCH_EVENTS if settings.ack is Ack.APPLICATION else 1
         self._policy = settings.ack
-        self._stream = outbox.stream
-        self._window = InFlightWindow(settings.ack, outbox.done_upto())
+        self._stream = ""  # not known yet: `step` begins one
+        self._window = InFlightWindow(settings.ack)
+        # Whether the journal has still to hear how far it is, and when that is tried.
+        self._is_owed, self._mark_at = False, 0.0
+        self._again_at = 0.0
+        self.journal_problem: str | None = None
+        """Why events cannot be read now, None while they can."""
+        try:
+            self._stream, self._window = outbox.stream, InFlightWindow(settings.ack, outbox.done_upto())
+        except JournalUnavailable as error:
+            self._rest(error, 0.0)
         self.subscriptions: Sequence[str] = (
             (settings.topic("evt", "ack"),) if settings.ack is Ack.APPLICATION else ()
         )
@@ -81,11 +92,16 @@ class EventPump:
         if self._origin is not None:
             self._require_hub(ack, self._origin)
         # What will have these numbers has never left: believed, it would count as arrived once it is written.
-        if ack.upto > (newest := self._outbox.newest()):
+        try:
+            newest = self._outbox.newest()
+        except JournalUnavailable as error:
+            self._rest(error, now)
+            return  # it comes again with the next events, or when these are sent again
+        if ack.upto > newest:
             self.problem = say("link.ahead", event=ack.upto, newest=newest)
             raise SyncError(self.problem)
         if self._window.hub_stored(ack.upto, now):
-            self._progress()
+            self._progress(now)
 
     def taken(self, mid: int, problem: str | None, now: float) -> None:
         """Take the broker's acknowledgement of one message; other parts' are none of our business."""
@@ -95,13 +111,28 @@ class EventPump:
             self.problem = say("link.events_refused", reason=reason_of(problem))
             LOG.warning(self.problem)
         elif self._window.broker_took(mid, now):
-            self._progress()
+            self._progress(now)
 
     def step(self, session: BrokerSession, now: float) -> None:
-        """Send what there is room for; after a silence, send it again."""
+        """Send what there is room for; after a silence, send it again.
+
+        A journal that the card does not give holds up nothing but its events.
+        """
+        if now < self._again_at:
+            return
+        try:
+            self._send(session, now)
+        except JournalUnavailable as error:
+            self._rest(error, now)
+        else:
+            self.journal_problem = None
+
+    def _send(self, session: BrokerSession, now: float) -> None:
         # The journal was set aside as damaged, and another one begun, while we were connected.
         if self._outbox.stream != self._stream:
             self._begin_stream(session, now)
+        if self._is_owed and now >= self._mark_at:
+            self._mark(now)
         if self._window.is_stalled(now):
             self._rewind(now)
         while room := self._window.room:
@@ -119,8 +150,8 @@ class EventPump:
 
     def _begin_stream(self, session: BrokerSession, now: float) -> None:
         """Follow a journal that was begun anew: its numbers start at 1 again."""
-        self._stream = self._outbox.stream
-        self._window = InFlightWindow(self._policy, self._outbox.done_upto())
+        stream, done = self._outbox.stream, self._outbox.done_upto()
+        self._stream, self._window, self._is_owed = stream, InFlightWindow(self._policy, done), False
         self._window.start(now, session.receive_maximum)
 
     def _require_hub(self, ack: EventAck, origin: Origin) -> None:
@@ -132,9 +163,26 @@ class EventPump:
         if not is_hub(name):
             raise SyncError(f"evt/ack: proven by {name}, which is no hub")
 
-    def _progress(self) -> None:
-        self._outbox.mark_done(self._window.done)
+    def _progress(self, now: float) -> None:
         self.problem = None
+        self._is_owed = True
+        self._mark(now)
+
+    def _mark(self, now: float) -> None:
+        """Keep how far it is; a card that cannot be written to hears of it later, and sends go on."""
+        self._mark_at = now + AGAIN_SECONDS
+        try:
+            self._outbox.mark_done(self._window.done)
+        except JournalUnavailable as error:
+            LOG.debug("what has arrived is noted later: %s", error)
+        else:
+            self._is_owed = False
+
+    def _rest(self, error: JournalUnavailable, now: float) -> None:
+        """Leave the journal alone for a while."""
+        if self.journal_problem is None:
+            LOG.warning("events wait: %s", error)
+        self.journal_problem, self._again_at = str(error), now + AGAIN_SECONDS
 
     def _rewind(self, now: float) -> None:
         if self._window.unconfirmed and self.problem is None:
@@ -178,6 +226,7 @@ class EventPublisher:
         rng: random.Random | None = None,
     ) -> None:
         self._outbox = outbox
+        self._newest = 0
         self._pump = EventPump(outbox, settings, notary)
         self.client = SyncClient(settings, (self._pump, *others), boot=boot, rng=rng)
 
@@ -194,7 +243,13 @@ class EventPublisher:
         return self.client.is_alive(within_seconds)
 
     def status(self) -> SyncStatus:
-        """Return how it goes. Raises `JournalUnavailable` when the journal cannot be read."""
-        link = self.client.status()
-        waiting = max(0, self._outbox.newest() - self._pump.done)
-        return SyncStatus(link, self._pump.done, waiting, link.problem or self._pump.problem)
+        """Return how it goes; on a card that does not give the journal, as far as is known."""
+        link, done = self.client.status(), self._pump.done
+        try:
+            self._newest = self._outbox.newest()
+            journal = self._pump.journal_problem
+        except JournalUnavailable as error:
+            journal = str(error)
+        return SyncStatus(
+            link, done, max(0, self._newest - done), link.problem or self._pump.problem or journal
+        )

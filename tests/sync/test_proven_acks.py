@@ -23,6 +23,7 @@ class Line:
     """A connection that takes everything."""
 
     receive_maximum: int = 20
+    maximum_packet: int = 1 << 20
     sent: list[tuple[Any, ...]] = field(default_factory=list)
 
     def publish(self, topic, payload, *, retain=False, done=0, proof=""):

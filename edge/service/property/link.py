@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from edge import __version__
 from edge.broker.settings import Ack, BrokerSettings, Tls
-from edge.domain import EventDraft
-from edge.errors import ConfigError, FacegateError
+from edge.domain import EventDraft, RosterState
+from edge.errors import ConfigError, FacegateError, JournalUnavailable, StoreError
 from edge.events import Kind
 from edge.service.chores.past import commands_ended
 from edge.service.property.ended_ways import EndingRoster
@@ -60,6 +61,8 @@ logger = logging.getLogger(__name__)
 JOURNAL_FILE = "journal.db"
 STUCK_SECONDS = 120.0
 """Looking up a name takes up to half a minute when no name server answers; longer silence is a hang."""
+MOST_PROBLEM = 500
+"""Characters of why events wait, of the 512 that `state` may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +96,16 @@ class PropertyLink:
 
     Without `trusted_keys` it only sends events and state. Bad keys or a bad command file cost the
     part that needs them, with a log line and a `health.sync` event; events are sent all the same.
-    Raises `ConfigError` for a password that cannot be read, `StoreError` or `JournalUnavailable`
-    when there is no journal to send.
+    A card that does not give journal or people holds up what needs them and nothing else: commands go on.
+    Raises `ConfigError` for a password that cannot be read.
     """
 
     def __init__(self, section: Mqtt, door: DoorSide) -> None:
         self._door = door
         self._settings = broker_settings(section, door.device_id)
-        self._outbox = SqliteOutbox(door.data / JOURNAL_FILE)
+        self._outbox = SqliteOutbox(door.data / JOURNAL_FILE, is_patient=True)
         self._roster = SqliteRoster(door.store)
+        self._roster_told = _told_of(RosterState(), 0, None)
         self._ledger: SqliteLedger | None = None
         self._notary = door_notary(self._settings)
         self._clerks: list[TopicWorker] = []
@@ -137,28 +141,26 @@ class PropertyLink:
     def state(self) -> dict[str, Any]:
         """Return how the door is, how far its roster is and what waits to be sent.
 
-        Raises `StoreError` or `JournalUnavailable` when it cannot be read now.
+        Of people that the card does not give as it was last; before that as of an empty roster.
         """
-        roster, status = self._roster.state(), self._publisher.status()
-        confirmed = self._roster.confirmed_at()
+        status = self._publisher.status()
+        with suppress(StoreError):
+            self._roster_told = self._roster_state()
         return {
             **self._door.report(),
-            "roster": {
-                "epoch": roster.epoch,
-                "rev": roster.rev,
-                "digest": roster.digest,
-                "count": roster.count,
-                "behind": self._behind(),
-                "confirmed": confirmed.isoformat() if confirmed else None,
-            },
+            "roster": self._roster_told,
             "outbox": {
                 "waiting": status.waiting,
                 "oldest_seconds": self._oldest_seconds(status.done_upto) if status.waiting else 0.0,
-                "problem": status.problem,
+                "problem": None if status.problem is None else status.problem[:MOST_PROBLEM],
             },
             **self._passes_ended(),
             **self._certificate(),
         }
+
+    def _roster_state(self) -> dict[str, Any]:
+        confirmed = self._roster.confirmed_at()
+        return _told_of(self._roster.state(), self._behind(), confirmed)
 
     def _passes_ended(self) -> dict[str, Any]:
         """Return how far the list of ended passes was taken; nothing before the first."""
@@ -178,7 +180,11 @@ class PropertyLink:
     def _oldest_seconds(self, done: int) -> float:
         """Return the age of the first event that has not arrived, by the clock that knows best."""
         clock = self._door.clock
-        for _, text in self._outbox.pending(done, 1):
+        try:
+            entries = self._outbox.pending(done, 1)
+        except JournalUnavailable:
+            return 0.0
+        for _, text in entries:
             event = json.loads(text)
             age: float = clock.monotonic() - event["mono"] / 1e9
             # The monotonic clock began anew with this run; an older event has only its wall time.
@@ -237,6 +243,17 @@ class PropertyLink:
             door.clock,
             lambda: commands_ended(door.data / JOURNAL_FILE),
         )
+
+
+def _told_of(roster: RosterState, behind: int, confirmed: datetime | None) -> dict[str, Any]:
+    return {
+        "epoch": roster.epoch,
+        "rev": roster.rev,
+        "digest": roster.digest,
+        "count": roster.count,
+        "behind": behind,
+        "confirmed": confirmed.isoformat() if confirmed else None,
+    }
 
 
 def broker_settings(section: Mqtt, device_id: str) -> BrokerSettings:
