@@ -141,7 +141,9 @@ class HubRetention:
         with self._engine.begin() as connection:
             # First the stream: its lock keeps off a hub that is storing, and what a door sends
             # again from before the cut is not stored again.
-            connection.execute(sa.update(STREAMS).where(*place).values(pruned=cut))
+            # Never back: of two that forget at once the slower one may have counted from an earlier moment.
+            further = sa.case((STREAMS.c.pruned > cut, STREAMS.c.pruned), else_=cut)
+            connection.execute(sa.update(STREAMS).where(*place).values(pruned=further))
             told = connection.execute(sa.select(sa.func.max(EVENTS.c.at)).where(*mine)).scalar()
             if told is not None:
                 is_later = STREAMS.c.pruned_told.is_(None) | (STREAMS.c.pruned_told < told)

@@ -10,7 +10,7 @@ from facegate_hub.database import reading
 from facegate_hub.events import EventSink
 from facegate_hub.retention import MOST_AT_ONCE, HubRetention
 from facegate_hub.roster import LONGEST_DELTA
-from facegate_hub.tables import DOUBTS, EVENTS, REQUESTS, ROSTER_LOG, open_tables
+from facegate_hub.tables import DOUBTS, EVENTS, REQUESTS, ROSTER_LOG, STREAMS, open_tables
 from tests.hub.entries import chain, pack
 
 DAY = 86_400.0
@@ -158,3 +158,14 @@ def test_where_the_doors_are_gone_time_passes_while_the_hub_runs_or_somebody_say
     assert retention.prune().events == 2
     EventSink(engine, now=lambda: NOW - 300 * DAY).store("back", pack(chain("back", 2, at=at)))
     assert HubRetention(engine, 90, lambda: NOW, trusts_clock=True).prune().events == 2
+
+
+def test_of_two_that_forget_at_once_the_slower_one_takes_nothing_back(engine):
+    """What it had forgotten further would have come back with a door that is put back from a copy."""
+    store(engine, "front", chain("front", 4), days_ago=100)
+    with engine.begin() as connection:
+        connection.execute(sa.update(STREAMS).where(STREAMS.c.device == "front").values(pruned=9))
+    prune(engine)
+    with engine.connect() as connection:
+        query = sa.select(STREAMS.c.pruned).where(STREAMS.c.device == "front")
+        assert connection.execute(query).scalar() == 9
