@@ -66,7 +66,10 @@ class RenumberingDesk:
         self.ways.renumber(was, now)
         self.consents.renumber(was, now)
         if person is not None:
+            # Last: it takes away the former id, by which a second run sees what is left to do, and destroys
+            # its key.
             self.store.renumber(was, now)
+        # Kept where something above failed: the next start goes on.
         self._note.unlink(missing_ok=True)
 
     @property

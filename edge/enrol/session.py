@@ -162,6 +162,7 @@ class GuidedSession:
         main = _main_face(faces, frame.image)
         if main is None:
             if self._liveness is not None:
+                # Liveness is of one person: whoever stands here alone next begins anew.
                 self._liveness.reset(TRACK)
             return (Guidance.ONE_PERSON if faces else Guidance.NOBODY), None, None
         face = self._looker.close_up(frame.image, main)

@@ -114,7 +114,8 @@ def _was_released(ask: Ask) -> bool:
     """Return whether this page, or the door test, has released the lock within the last minutes."""
     now = ask.desk.clock.now()
     newest = islice(seen_events(ask, None, EventGroup.PANEL), LOOK_BACK)
-    return any(one.kind == Kind.PANEL_DOOR_TEST and now - one.at <= SEEN_WITHIN for one in newest)
+    # On either side: after the clock was set back a release of long ago lies ahead, and is no news either.
+    return any(one.kind == Kind.PANEL_DOOR_TEST and abs(now - one.at) <= SEEN_WITHIN for one in newest)
 
 
 def _noticed(ask: Ask) -> dict[str, int]:

@@ -89,4 +89,5 @@ def _staff(ask: PageAsk) -> list[str]:
 
 def _by_urgency(line: TicketLine) -> tuple[bool, bool, int, int]:
     ticket = line.ticket
+    # What has no time goes behind everything that has one: 2**40 seconds are in the year 36812.
     return not line.is_late, ticket.state is TicketState.RESOLVED, line.due_at or 2**40, ticket.number

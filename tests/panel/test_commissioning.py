@@ -91,6 +91,14 @@ def test_nobody_has_seen_a_lock_let_go_that_nobody_released(panel):
     assert browser.post("/commissioning", step="lock", saw="not").status_code == 200
 
 
+def test_a_clock_that_is_set_back_makes_no_old_release_new(panel):
+    browser = panel.logged_in()
+    browser.get("/commissioning")
+    browser.post("/commissioning/release", sure="yes")
+    panel.clock.step_wall(-30 * 86_400)
+    assert browser.post("/commissioning", step="lock", saw="well").status_code == 422
+
+
 def test_the_page_leads_through_the_steps_and_tells_what_is_missing_for_one(panel):
     """Nobody walks up to a door at which nobody is enrolled."""
     browser = panel.logged_in()
