@@ -88,6 +88,7 @@ class RingBridge(LookingThread):
         for answered in self._answers():
             self._decide(answered)
         self._follow()
+        # On either side of the hour: a clock that went back must not put the cleaning off for as long.
         if not 0.0 <= self._now() - self._cleaned_at <= CLEAN_SECONDS:
             self._forget()
 
@@ -304,6 +305,7 @@ class RingBridge(LookingThread):
             rows = list(connection.execute(asked))
         for row in rows:
             status, _ = outcome(self._engine, row.request)
+            # Also one that lies ahead: our clock went back since, and nobody knows how old it is.
             if status in PENDING and abs(self._now() - row.rang_at) >= LAST_SECONDS:
                 self._call_back(row.request)
                 status, _ = outcome(self._engine, row.request)

@@ -89,6 +89,7 @@ def remove(name: str, data: Path) -> None:
     with _accounts(data) as accounts:
         if name not in accounts.all():
             raise StoreError(f"{name}: there is no such account; facegate account list shows them")
+        # Before it is told, as with a lost card: it must not stay good while the journal cannot be written.
         accounts.remove(name)
     tell_journal(data, Kind.PANEL_ACCOUNT_REMOVED, account=name)
     click.echo(f"{name}: removed")

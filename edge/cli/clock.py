@@ -91,6 +91,7 @@ def _confirm(data: Path, now: datetime) -> None:
     was = None if before.floor is None else before.floor.isoformat()
     mono = time.monotonic()
     with closing(Notes(data)) as note:
+        # Before it counts, as on the page: what is not logged is not done.
         note.record(EventDraft(Kind.CLOCK_CONFIRMED, now, mono, data={"was": was}))
     write_kept(data / CLOCK_FILE, before.confirmed(now, OwnTime(now, mono, boot_of())))
     if read_kept(data / CLOCK_FILE).floor != now:

@@ -89,6 +89,8 @@ class EnrolmentRunner:
         """Begin an enrolment of somebody who may be `known`; `PanelRefused` while none may be begun."""
         enrolment = self._take_place(statement, name, by, known)
         try:
+            # With the place taken: this may read every face that is enrolled, and who begins meanwhile has to
+            # be told.
             session = self._new_session(statement.resident_id)
         except FacegateError:
             self.end()

@@ -221,6 +221,8 @@ class Keyring:
         with self._file.writing() as connection:
             for table in KEY_TABLES:
                 connection.executemany(f"DELETE FROM {table} WHERE resident_id = ?", rows)  # noqa: S608
+            # In the same commit: if the power goes before the old pages are gone, the next start makes up for
+            # it.
             connection.execute("INSERT OR IGNORE INTO debts VALUES (1)")
         with self._file.using() as connection:
             self._forget_old_pages(connection)

@@ -86,6 +86,7 @@ class RemoteKey:
         now = self._uptime()
         if self._failed is not None and now - self._failed[0] < PAUSE_SECONDS:
             raise KeyUnavailable(self._failed[1])
+        # One question at a time: who asks before it was answered waits for the same answer.
         self._question = self._question or begin_beside("site-key", self._fetch)
         try:
             content = self._question.wait(WAIT_SECONDS)
