@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DEADLINE_SECONDS = 5.0
-"""A slow card takes a second or two for a thousand entries. One that hangs must not hold up commands, which
-travel beside the events."""
+DEADLINE_SECONDS = 2.0
+"""A slow card takes a second for what is sent at once. One that hangs must hold up neither the start nor
+commands, which travel beside the events."""
 
 
 class SqliteOutbox:
