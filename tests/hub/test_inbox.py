@@ -216,7 +216,7 @@ def test_who_may_not_work_on_alarms_is_refused(tmp_path, url, desk, engine):
             other.see_to(ALARMS, one.id)
         with pytest.raises(NotPermitted):
             other.erase_person_events("anna")
-        with pytest.raises(NotPermitted, match="front: Otto may not"):
+        with pytest.raises(NotPermitted, match="front: Otto does not have the right"):
             other.command("front", CommandType.UNLOCK, "Anna")
 
 
