@@ -68,6 +68,23 @@ def test_a_door_in_order_has_joined_before_it_is_ready(history):
     assert history[-1] == "stop"
 
 
+def test_a_card_that_hangs_at_the_start_keeps_no_door_from_starting(history):
+    """Everybody stood outside until the card answered: what lets residents in is started after the link."""
+    card = threading.Event()
+
+    def make() -> Any:
+        card.wait()
+        return Link(history)
+
+    one = Joining(make, lambda _problem: None, Hasty(), look_seconds=0.001, first_seconds=0.01)
+    one.start()
+    assert history == []
+    card.set()
+    wait_until(lambda: history == ["start"])
+    one.stop()
+    assert history == ["start", "stop"]
+
+
 def test_a_full_card_at_the_start_is_tried_again_and_said_once(history):
     problems: list[str] = []
     full = [JournalUnavailable("disk full")] * 3

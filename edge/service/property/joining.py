@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+FIRST_SECONDS = 5.0
+"""How long a start waits for the link: on a card in order it is made within half a second."""
 LOOK_SECONDS = 10.0
 """Between two looks whether the link lives, and how long a door that stops waits for one of them."""
 
@@ -24,9 +26,10 @@ LOOK_SECONDS = 10.0
 class Joining:
     """Makes the link with `make` and starts it; while it cannot be made, tries again with back-off.
 
-    The first try is in `start`, so that a door in order has its link before it is ready; the others
-    are on a thread of its own (full jitter, up to 15 s). That thread also looks whether the link still
-    lives, and makes another one when it does not. `on_problem` gets each new reason once.
+    All is on a thread of its own (the tries with full jitter, up to 15 s), which also looks whether the link
+    still lives, and makes another one when it does not. `start` waits for the first try, so that a door in
+    order has its link before it is ready, but not for a card that hangs. `on_problem` gets each new reason
+    once.
     """
 
     def __init__(
@@ -35,20 +38,24 @@ class Joining:
         on_problem: Callable[[str], None],
         rng: random.Random,
         look_seconds: float = LOOK_SECONDS,
+        first_seconds: float = FIRST_SECONDS,
     ) -> None:
         self._make = make
         self._on_problem = on_problem
         self._backoff = Backoff(rng)
         self._stop = threading.Event()
+        self._has_tried = threading.Event()
+        self._first_seconds = first_seconds
         self._link: PropertyLink | None = None
         self._problem = ""
         self._look_seconds = look_seconds
         self._thread = threading.Thread(target=self._watch, name="joining", daemon=True)
 
     def start(self) -> None:
-        """Join, or begin to try."""
-        self._try()
+        """Join, or begin to try. Waits five seconds at most."""
         self._thread.start()
+        if not self._has_tried.wait(self._first_seconds):
+            logger.error("the property is joined later: the card does not answer")
 
     def stop(self) -> None:
         """Leave, or stop trying. What was not sent is sent by the next run."""
@@ -67,6 +74,8 @@ class Joining:
         return link.state()
 
     def _watch(self) -> None:
+        self._try()
+        self._has_tried.set()
         while not self._stop.wait(self._look_seconds if self._link else self._backoff.next()):
             if self._link is None:
                 self._try()
