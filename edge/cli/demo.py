@@ -129,9 +129,8 @@ def _programme(
     from edge.demo.render import DemoStage
     from edge.demo.story import acts, enrol_resident
     from edge.enrol.shots import ShotTaker
-    from edge.replay.gallery import default_cache, load_folders
+    from edge.replay.gallery import load_gallery
 
-    taker = ShotTaker(models.detector, models.embedder)
     if camera is None and video is None:
         programme = acts(models.detector)
         stage = DemoStage(programme)
@@ -140,8 +139,9 @@ def _programme(
             number = stage.act_at(at)
             return "" if number is None else f"act {number + 1}: {programme[number].title}"
 
+        taker = ShotTaker(models.detector, models.embedder)
         return enrol_resident(taker), stage, title_at, [who for act in programme for who in act.expected]
-    folders = load_folders(galleries, models.embedder.model_id, lambda: taker, default_cache())
+    folders = load_gallery(galleries, models)
     title = str(video or camera)
     return folders.residents, _own_camera(camera, video, seconds), lambda _: title, None
 

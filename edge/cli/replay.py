@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from edge.domain import Decision, OperatingPoint
     from edge.replay.door import Figures
     from edge.replay.gallery import FolderGallery
-    from edge.service.recognition.recogniser import Models
 
 LIVENESS = click.Choice(["off", "passive", "strict"])
 
@@ -76,12 +75,13 @@ def replay(
     from edge.faces.liveness.load import LivenessWish, load_liveness
     from edge.policy.rules_toml import parse_rules
     from edge.replay.door import Recognition, decision_line, replay_clip, summary_line
+    from edge.replay.gallery import load_gallery
     from edge.replay.process import memory_mb, seconds_since_start
     from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 
     VideoFile(clip).close()  # a clip that cannot be read is told before minutes of enrolling
     models = open_models(model)
-    folders = _enrolled(galleries, models, cache)
+    folders = load_gallery(galleries, models, is_cached=cache)
     matcher = build_matcher(models, ErrorRate(fpir, similarity), folders.residents)
     first: list[float] = []
 
@@ -106,18 +106,6 @@ def replay(
         "peak_rss_mb": memory_mb()[1],
     }
     click.echo(json.dumps(summary) if as_json else _report(summary, figures))
-
-
-def _enrolled(galleries: tuple[Path, ...], models: Models, cache: bool) -> FolderGallery:
-    from edge.enrol.shots import ShotTaker
-    from edge.replay.gallery import default_cache, load_folders
-
-    return load_folders(
-        galleries,
-        models.embedder.model_id,
-        lambda: ShotTaker(models.detector, models.embedder),
-        default_cache() if cache else None,
-    )
 
 
 def _say_gallery(folders: FolderGallery, point: OperatingPoint, liveness: str) -> None:

@@ -151,19 +151,13 @@ def _single_keys() -> Iterator[None]:
 def _decisions(video: Path, galleries: tuple[Path, ...]) -> Iterator[tuple[float, SimulatedAnswer]]:
     """Run the recording through the recognition once; yield when it said what."""
     from edge.domain import Verdict
-    from edge.enrol.shots import ShotTaker
     from edge.replay.door import Recognition, replay_clip
-    from edge.replay.gallery import default_cache, load_folders
+    from edge.replay.gallery import load_gallery
     from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 
     models = open_models("sface")
     click.echo("recognising once, so that the page can play it back...", err=True)
-    folders = load_folders(
-        galleries,
-        models.embedder.model_id,
-        lambda: ShotTaker(models.detector, models.embedder),
-        default_cache(),
-    )
+    folders = load_gallery(galleries, models)
     matcher = build_matcher(models, ErrorRate(1e-3, None), folders.residents)
     recognition = Recognition(models.detector, models.embedder, matcher)
     _, decisions = replay_clip(video, recognition, lambda _decision: None)

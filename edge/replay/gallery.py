@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.domain import Embedding
+    from edge.service.recognition.recogniser import Models
 
 STORED = re.compile(
     rb"\x93NUMPY\x01\x00..\{'descr': '<f8', 'fortran_order': False, 'shape': \(([0-9]+), ([0-9]+)\), \} *\n",
@@ -58,6 +59,16 @@ def default_cache() -> Path:
     """Return the cache folder (XDG), whether or not it exists yet."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "facegate" / "shots"
+
+
+def load_gallery(folders: Sequence[Path], models: Models, *, is_cached: bool = True) -> FolderGallery:
+    """Return the residents found in `folders` as these models see them; see `load_folders`.
+
+    Without `is_cached` nothing is read from the user's cache and nothing is kept there.
+    """
+    cache = default_cache() if is_cached else None
+    model_id = models.embedder.model_id
+    return load_folders(folders, model_id, lambda: ShotTaker(models.detector, models.embedder), cache)
 
 
 def load_folders(

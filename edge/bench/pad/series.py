@@ -15,14 +15,13 @@ from edge.bench.pad.door import enrol_living
 from edge.bench.pad.set import LIVE
 from edge.bench.pad.shown import SERIES
 from edge.domain import Reason, Verdict
-from edge.enrol.shots import ShotTaker
 from edge.errors import EvaluationRefused
 from edge.faces.liveness.check import PassiveCheck
 from edge.faces.liveness.demands import Demands
 from edge.faces.liveness.fusion import is_weak
 from edge.faces.liveness.load import load_nets
 from edge.replay.door import Recognition, ReplayDoor
-from edge.replay.gallery import default_cache, load_folders
+from edge.replay.gallery import load_gallery
 from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 
 if TYPE_CHECKING:
@@ -94,9 +93,7 @@ class SeriesDoor:
         residents = enrol_living(models, presentations)
         shown = tuple(one for one in presentations if one.person in residents)
         if others is not None:
-            taker = ShotTaker(models.detector, models.embedder)
-            found = load_folders([others], models.embedder.model_id, lambda: taker, default_cache())
-            residents = found.residents | residents
+            residents = load_gallery([others], models).residents | residents
         return cls(models, build_matcher(models, ErrorRate(), residents), len(residents), shown)
 
     def tables(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from edge.camera.file import VideoFile
 from edge.faces.liveness.load import LivenessWish, load_liveness
 from edge.replay.door import Recognition, ReplayDoor
-from edge.replay.gallery import default_cache, load_folders
+from edge.replay.gallery import load_gallery
 from edge.replay.process import memory_mb, private_mb
 from edge.runtime.memory import give_back, keep_one_heap
 from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
@@ -26,16 +26,9 @@ if TYPE_CHECKING:
 
 def main(clip: str, fpir: str, mode: str, liveness: Mode, galleries: list[str]) -> None:
     """Replay `clip` and print one JSON line; `cold` stops after the first frame with an answer."""
-    from edge.enrol.shots import ShotTaker  # noqa: PLC0415 - only when the cache is cold
-
     keep_one_heap()
     models = open_models()
-    folders = load_folders(
-        [Path(folder) for folder in galleries],
-        models.embedder.model_id,
-        lambda: ShotTaker(models.detector, models.embedder),
-        default_cache(),
-    )
+    folders = load_gallery([Path(folder) for folder in galleries], models)
     matcher = build_matcher(models, ErrorRate(float(fpir)), folders.residents)
     loaded = load_liveness(
         LivenessWish(liveness, closer=models.closer()),

@@ -51,18 +51,12 @@ def door(
     from edge.bench.door.recording import write_walk_ups
     from edge.bench.door.walk_ups import Household, measure
     from edge.bench.gate.people import load_cast
-    from edge.enrol.shots import ShotTaker
-    from edge.replay.gallery import default_cache, load_folders
+    from edge.replay.gallery import load_gallery
     from edge.service.recognition.recogniser import open_models
 
     models = open_models()
     cast, rows = load_cast(people, None, None, models, lambda text: click.echo(text, err=True))
-    others = load_folders(
-        galleries,
-        models.embedder.model_id,
-        lambda: ShotTaker(models.detector, models.embedder),
-        default_cache(),
-    )
+    others = load_gallery(galleries, models)
     household = Household({**others.residents, **rows}, models.embedder.model_id)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

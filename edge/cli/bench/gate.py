@@ -68,21 +68,15 @@ def gate(
     from edge.bench.gate.report import line, plot, table, totals
     from edge.bench.gate.run import play_all
     from edge.bench.gate.scenes import plays
-    from edge.enrol.shots import ShotTaker
     from edge.faces.liveness.demands import Demands
     from edge.faces.liveness.load import LivenessWish, load_liveness
     from edge.replay.door import Recognition
-    from edge.replay.gallery import default_cache, load_folders
+    from edge.replay.gallery import load_gallery
     from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 
     models = open_models()
     cast, rows = load_cast(people, strangers, shown, models, lambda text: click.echo(text, err=True))
-    others = load_folders(
-        galleries,
-        models.embedder.model_id,
-        lambda: ShotTaker(models.detector, models.embedder),
-        default_cache(),
-    )
+    others = load_gallery(galleries, models)
     matcher = build_matcher(models, ErrorRate(fpir, None), {**others.residents, **rows})
     networks = tuple(nets.split(",")) if nets else None
     wanted = LivenessWish(liveness, networks, Demands(weak=weak), closer=models.closer())

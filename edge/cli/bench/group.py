@@ -125,18 +125,12 @@ def soak(clip: Path, galleries: tuple[Path, ...], minutes: float, as_json: bool)
     Example: facegate bench soak walk-up.mp4 --gallery residents/ --minutes 30
     """
     from edge.bench.video.soak import soak as run
-    from edge.enrol.shots import ShotTaker
     from edge.replay.door import Recognition
-    from edge.replay.gallery import default_cache, load_folders
+    from edge.replay.gallery import load_gallery
     from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 
     models = open_models()
-    folders = load_folders(
-        galleries,
-        models.embedder.model_id,
-        lambda: ShotTaker(models.detector, models.embedder),
-        default_cache(),
-    )
+    folders = load_gallery(galleries, models)
     matcher = build_matcher(models, ErrorRate(), folders.residents)
     recognition = Recognition(models.detector, models.embedder, matcher)
     found = run(clip, recognition, minutes * 60, lambda line: click.echo(line, err=True))
