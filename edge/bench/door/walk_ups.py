@@ -127,7 +127,7 @@ def _openings(walk_ups: WalkUps, events: Sequence[DoorEvent], begun: datetime) -
             waits.setdefault(who, round(opened - walk_ups.near[who], 2))
     return {
         "let_in": len(waits),
-        "wait_s": median(waits.values()) if waits else None,
+        "wait_s": round(median(waits.values()), 2) if waits else None,
         "longest_wait_s": max(waits.values(), default=None),
         "waits_s": waits,
     }
