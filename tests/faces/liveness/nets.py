@@ -21,7 +21,7 @@ class Eye(PassiveNet):
 
     def __init__(self, alive: dict[int, float], name: str = "faceplugin") -> None:
         self.spec = SPECS[name]
-        self.alive = alive
+        self.alive = dict(alive)  # its own: tests change what it says
         self.calls = 0
         self.is_broken = False
 
