@@ -1,11 +1,16 @@
-"""What the command line takes for a picture or recording: a file that can be read twice."""
+"""What the command line takes for pictures, recordings and folders of them, and how liveness judges them."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 class _Recording(click.Path):
@@ -26,6 +31,7 @@ class _Recording(click.Path):
 
 
 RECORDING = _Recording()
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 galleries_option = click.option(
     "--gallery",
@@ -35,3 +41,15 @@ galleries_option = click.option(
     type=click.Path(path_type=Path),
     help="Folder with one folder of photos or clips per resident; may be repeated.",
 )
+
+people_option = click.option(
+    "--people", type=FOLDER, required=True, help="One recording, or folder, per resident."
+)
+
+
+def liveness_option(default: str, *modes: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option for attack detection of a command that can work in these modes."""
+    choice = click.Choice(modes)
+    return click.option(
+        "--liveness", type=choice, default=default, show_default=True, help="Attack detection."
+    )

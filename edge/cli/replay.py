@@ -11,14 +11,12 @@ import click
 
 from edge.cli.json_option import json_option
 from edge.cli.rates import RATE
-from edge.cli.recording import RECORDING, galleries_option
+from edge.cli.recording import RECORDING, galleries_option, liveness_option
 
 if TYPE_CHECKING:
     from edge.domain import Decision, OperatingPoint
     from edge.replay.door import Figures
     from edge.replay.gallery import FolderGallery
-
-LIVENESS = click.Choice(["off", "passive", "strict"])
 
 
 @click.command()
@@ -29,7 +27,7 @@ LIVENESS = click.Choice(["off", "passive", "strict"])
 @click.option(
     "--model", default="sface", show_default=True, help="Face network, as in `facegate models list`."
 )
-@click.option("--liveness", type=LIVENESS, default="off", show_default=True, help="Attack detection.")
+@liveness_option("off", "off", "passive", "strict")
 @click.option(
     "--nets",
     default=None,

@@ -10,24 +10,13 @@ from typing import Any
 import click
 
 from edge.cli.json_option import report_json_option
-from edge.cli.recording import galleries_option
+from edge.cli.recording import galleries_option, liveness_option, people_option
 
 
 @click.command()
-@click.option(
-    "--people",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    required=True,
-    help="One recording, or folder, per resident.",
-)
+@people_option
 @galleries_option
-@click.option(
-    "--liveness",
-    type=click.Choice(["off", "passive"]),
-    default="passive",
-    show_default=True,
-    help="Attack detection.",
-)
+@liveness_option("passive", "off", "passive")
 @click.option(
     "--slower",
     type=click.FloatRange(1, 20),

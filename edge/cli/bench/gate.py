@@ -10,25 +10,18 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from edge.cli.rates import RATE
+from edge.cli.recording import FOLDER, liveness_option, people_option
 
 if TYPE_CHECKING:
     from edge.bench.gate.run import Result
 
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-
 
 @click.command()
-@click.option("--people", type=FOLDER, required=True, help="One recording, or folder, per resident.")
+@people_option
 @click.option("--strangers", type=FOLDER, help="Recordings of people who are not enrolled.")
 @click.option("--shown", type=FOLDER, help="Recordings of screens, named after the resident they show.")
 @click.option("--gallery", "galleries", multiple=True, type=FOLDER, help="Others to enrol, as in replay.")
-@click.option(
-    "--liveness",
-    type=click.Choice(["off", "passive"]),
-    default="passive",
-    show_default=True,
-    help="Attack detection.",
-)
+@liveness_option("passive", "off", "passive")
 @click.option("--nets", help="Liveness networks, comma-separated; by default the best set installed.")
 @click.option(
     "--weak",

@@ -11,7 +11,7 @@ import click
 
 from edge.cli.json_option import report_json_option
 from edge.cli.rates import RATE
-from edge.cli.recording import RECORDING, galleries_option
+from edge.cli.recording import RECORDING, galleries_option, liveness_option
 from edge.lazy_group import LazyGroup
 
 COMMANDS = {
@@ -41,13 +41,7 @@ def bench() -> None:
 @galleries_option
 @click.option("--fpir", type=RATE, default=1e-3, show_default=True, help="Strangers let in per visit.")
 @click.option("--rounds", default=3, show_default=True, help="Fresh processes, ours and theirs in turn.")
-@click.option(
-    "--liveness",
-    type=click.Choice(["off", "passive", "strict"]),
-    default="off",
-    show_default=True,
-    help="Attack detection.",
-)
+@liveness_option("off", "off", "passive", "strict")
 @click.option("--peer-script", type=click.Path(exists=True, path_type=Path), help="A script of peers to run.")
 @click.option("--peer-models", type=click.Path(exists=True, path_type=Path), help="Their model files.")
 @click.option("--peer-pad", type=click.Path(exists=True, path_type=Path), help="People to pad theirs with.")

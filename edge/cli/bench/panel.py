@@ -10,19 +10,13 @@ from typing import Any
 import click
 
 from edge.cli.json_option import report_json_option
-from edge.cli.recording import RECORDING
+from edge.cli.recording import RECORDING, liveness_option
 
 
 @click.command()
 @click.argument("clip", type=RECORDING)
 @click.option("--seconds", default=20.0, show_default=True, help="Per phase; there are five.")
-@click.option(
-    "--liveness",
-    type=click.Choice(["off", "passive"]),
-    default="off",
-    show_default=True,
-    help="Attack detection.",
-)
+@liveness_option("off", "off", "passive")
 @report_json_option
 def panel(clip: Path, seconds: float, liveness: str, as_json: bool) -> None:
     """Measure the CPU of `facegate run` on CLIP without a panel, unwatched, and with one viewer of each kind.
