@@ -255,10 +255,8 @@ class WaysIn:
         """
         given = frozenset(people)
         held = given & self.holders()
-        for some in (
-            given - held,
-            *(frozenset({one}) for one in sorted(held)),
-        ):  # a commit each: thousands may go
+        # Whoever holds something in a commit each: thousands may go.
+        for some in (given - held, *(frozenset({one}) for one in sorted(held))):
             with settling(self._data, some) as owed:
                 self._take_back(owed, some & held)
 

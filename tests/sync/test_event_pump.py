@@ -1,30 +1,15 @@
 """What the journal's card may do to the events, and to nothing else that shares their connection."""
 
-from dataclasses import dataclass, field
-from typing import Any
-
 import pytest
 
 from edge.broker.settings import BrokerSettings
 from edge.errors import JournalUnavailable
 from edge.sync.publisher import AGAIN_SECONDS, EventPump
 from edge.wire.messages import EventAck, Message
+from tests.fakes.line import Line
 from tests.hub.crowd import MemoryOutbox
 
 SETTINGS = BrokerSettings("localhost", "front")
-
-
-@dataclass
-class Line:
-    """A connection that takes everything."""
-
-    receive_maximum: int = 20
-    maximum_packet: int = 1 << 20
-    sent: list[tuple[Any, ...]] = field(default_factory=list)
-
-    def publish(self, topic, payload, *, retain=False, done=0, proof=""):
-        self.sent.append((payload, done))
-        return len(self.sent)
 
 
 class Card(MemoryOutbox):

@@ -1,8 +1,7 @@
 """Acknowledgements: nothing of a door's journal counts as arrived until a hub of its own site says so."""
 
 import json
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -12,23 +11,11 @@ from edge.errors import SyncError
 from edge.sync.publisher import EventPump
 from edge.wire.messages import EventAck, Message
 from edge.wire.proof import ACK_PURPOSE, EVENTS_PURPOSE, BatchHead, Origin, ack_body
+from tests.fakes.line import Line
 from tests.fakes.proofs import certificate, identity, notary
 from tests.hub.crowd import MemoryOutbox
 
 SETTINGS = BrokerSettings("127.0.0.1", "front")
-
-
-@dataclass
-class Line:
-    """A connection that takes everything."""
-
-    receive_maximum: int = 20
-    maximum_packet: int = 1 << 20
-    sent: list[tuple[Any, ...]] = field(default_factory=list)
-
-    def publish(self, topic, payload, *, retain=False, done=0, proof=""):
-        self.sent.append((payload, done, proof))
-        return len(self.sent)
 
 
 @pytest.fixture
