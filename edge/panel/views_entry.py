@@ -11,6 +11,7 @@ from edge.errors import PanelRefused
 from edge.events import Kind
 from edge.panel.asking import OWN_PATH
 from edge.panel.forms import FormTrouble
+from edge.web.account_undo import AccountChange
 from edge.web.accounts import Role
 from edge.web.between import LANGUAGE_COOKIE
 from edge.web.sessions import LONGEST_SECONDS
@@ -106,7 +107,7 @@ def _change_account(ask: Ask, name: str) -> Message | None:
     if ask.form.get("do") == "undo":
         _put_account_back(ask)
         return None
-    news = None
+    news, after = None, None
     before = ask.desk.accounts.kept(name)
     if ask.form.get("do") == "remove":
         ask.desk.accounts.remove(name)
@@ -117,10 +118,10 @@ def _change_account(ask: Ask, name: str) -> Message | None:
             raise PanelRefused(message("error.role"))
         told = {"by": ask.session.user, "account": name, "role": role}
         password = ask.form.get("password", "")
-        ask.desk.accounts.put(name, Role(role), password, lambda: _tell_changed(ask, told))
+        after = ask.desk.accounts.put(name, Role(role), password, lambda: _tell_changed(ask, told))
         news = message("panel.account_saved", name=name)
     if before is not None:
-        ask.office.undo.keep(ask.session.user, before)
+        ask.office.undo.keep(ask.session.user, AccountChange(before, after))
     _end_sessions(ask, name)
     return news
 
@@ -140,11 +141,12 @@ def _tell_changed(ask: Ask, told: Mapping[str, str]) -> None:
 
 
 def _put_account_back(ask: Ask) -> None:
-    row = ask.office.undo.take(ask.session.user)
-    if row is None:
+    change = ask.office.undo.take(ask.session.user)
+    if change is None:
         raise PanelRefused(message("error.nothing_to_undo"))
+    row = change.before
     told = {"by": ask.session.user, "account": row.name, "role": row.role}
-    ask.desk.accounts.put_back(row, lambda: _tell_changed(ask, told))
+    ask.desk.accounts.put_back(row, change.after, lambda: _tell_changed(ask, told))
     _end_sessions(ask, row.name)
 
 

@@ -250,16 +250,20 @@ class SharedDatabase:
         if self._is_trying or self._is_closed or now - self._tried_at < AGAIN_SECONDS:
             return
         self._is_trying, self._tried_at = True, now
-        self._beside(self._try_again)
+        try:
+            self._beside(self._try_again)
+        except RuntimeError as error:  # Python's for a machine that has no thread left
+            self._is_trying = False
+            LOG.error("%s cannot be tried now: %s", self._path, error)  # noqa: TRY400 - one clear line
 
     def _try_again(self) -> None:
-        fresh, problem = None, self._problem
+        fresh: sqlite3.Connection | None = None
+        problem: StoreUnavailable | None
         try:
-            fresh, problem = self._opened(), None
-        except StoreUnavailable as error:
-            fresh, problem = self._copied_now(), error
-        except StoreError as error:
-            self._refusal = error
+            fresh, problem = self._tried()
+        except Exception as error:  # a thread of its own: what this try met, the next one may not
+            LOG.exception("%s cannot be opened; it is tried again", self._path)
+            problem = StoreUnavailable(f"{self._path}: {type(error).__name__}: {error}")
         with self._lock:
             self._is_trying, self._problem = False, problem
             if fresh is None:
@@ -272,6 +276,16 @@ class SharedDatabase:
             if self._is_closed:
                 fresh.close()
 
+    def _tried(self) -> tuple[sqlite3.Connection | None, StoreUnavailable | None]:
+        """Return what can be had of the file now, and what is wrong."""
+        try:
+            return self._opened(), None
+        except StoreUnavailable as error:
+            return self._copied_now(), error
+        except StoreError as error:
+            self._refusal = error
+            return None, self._problem
+
     def _copied_now(self) -> sqlite3.Connection | None:
         """Return a copy when there was none so far."""
         if self._connection is not None:
@@ -279,6 +293,9 @@ class SharedDatabase:
         try:
             return open_copy(self._path, self._schema, self._functions)
         except StoreError:
+            return None
+        except Exception:  # a copy is a help, not a need: without one the file is tried again all the same
+            LOG.exception("%s cannot be copied", self._path)
             return None
 
     def _told(self, error: sqlite3.Error) -> FacegateError:

@@ -13,28 +13,37 @@ if TYPE_CHECKING:
 UNDO_SECONDS = 600.0
 
 
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """An account before and after somebody changed it; `after` is None where they removed it."""
+
+    before: AccountRow
+    after: AccountRow | None
+
+
 @dataclass(slots=True)
 class AccountUndo:
     """What each installer changed last, in memory only. Any thread."""
 
     clock: Clock
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _last: dict[str, tuple[float, AccountRow]] = field(default_factory=dict)
+    _last: dict[str, tuple[float, AccountChange]] = field(default_factory=dict)
 
-    def keep(self, by: str, before: AccountRow) -> None:
-        """Remember how an account was before `by` changed or removed it."""
+    def keep(self, by: str, change: AccountChange) -> None:
+        """Remember what `by` made of an account."""
         with self._lock:
-            self._last[by] = (self.clock.monotonic(), before)
+            self._last[by] = (self.clock.monotonic(), change)
 
     def waiting(self, by: str) -> str:
         """Return the name of the account that `by` can put back, "" for none."""
         with self._lock:
-            at, row = self._last.get(by, (0.0, None))
-        return row.name if row is not None and self.clock.monotonic() - at <= UNDO_SECONDS else ""
+            at, change = self._last.get(by, (0.0, None))
+        is_there = change is not None and self.clock.monotonic() - at <= UNDO_SECONDS
+        return change.before.name if change is not None and is_there else ""
 
-    def take(self, by: str) -> AccountRow | None:
-        """Return the account as it was, once; None when there is nothing to put back (any more)."""
+    def take(self, by: str) -> AccountChange | None:
+        """Return what is to be taken back, once; None when there is nothing (any more)."""
         is_there = bool(self.waiting(by))
         with self._lock:
-            _, row = self._last.pop(by, (0.0, None))
-        return row if is_there else None
+            _, change = self._last.pop(by, (0.0, None))
+        return change if is_there else None

@@ -109,11 +109,12 @@ class Accounts:
         self.put(name, Role.INSTALLER, password, tell)
         return True
 
-    def put(self, name: str, role: Role, password: str, tell: Callable[[], object] = _nobody) -> None:
-        """Make an account or change it. Raises `PanelRefused` naming the rule that is broken.
+    def put(self, name: str, role: Role, password: str, tell: Callable[[], object] = _nobody) -> AccountRow:
+        """Make an account or change it, and return it as it is stored.
 
-        `tell` writes it down: called when nothing stands against it and before it counts, so that a power cut
-        leaves no account of which the journal does not know. Where that raises nothing is changed.
+        Raises `PanelRefused` naming the rule that is broken. `tell` writes it down: called when nothing
+        stands against it and before it counts, so that a power cut leaves no account of which the journal
+        does not know. Where that raises nothing is changed.
         """
         if not (0 < len(name) <= 64) or not name.isprintable() or name != name.strip():
             raise PanelRefused(message("error.account_name"))
@@ -126,6 +127,7 @@ class Accounts:
                 self._require_another_installer(name)
             tell()
             self._store(connection, row)
+        return row
 
     def remove(self, name: str) -> None:
         """Remove an account. Raises `PanelRefused` for the last installer: nobody could get in."""
@@ -142,9 +144,19 @@ class Accounts:
         """Return an account that counts as it is stored, to be put back; None when there is none."""
         return next((row for row in self._rows() if row.name == name), None)
 
-    def put_back(self, row: AccountRow, tell: Callable[[], object] = _nobody) -> None:
-        """Store an account as it was, with its former password and role; `tell` as in `put`."""
+    def put_back(
+        self, row: AccountRow, after: AccountRow | None = None, tell: Callable[[], object] = _nobody
+    ) -> None:
+        """Store an account as it was, with its former password and role; `tell` as in `put`.
+
+        `after` is what was made of it (None: it was removed). Raises `PanelRefused` when it is something else
+        by now: a newer change, perhaps of a password that somebody knew, is not undone with the older one.
+        """
         with self._file.writing() as connection:
+            if self.kept(row.name) != after:
+                raise PanelRefused(message("error.undo_changed", name=row.name))
+            if row.role != Role.INSTALLER:
+                self._require_another_installer(row.name)
             tell()
             self._store(connection, row)
 

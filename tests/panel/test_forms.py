@@ -92,6 +92,27 @@ def test_only_who_changed_an_account_can_undo_it(panel):
     assert "sam" not in panel.desk.accounts.all()
 
 
+@pytest.mark.parametrize("do", ["", "remove"])
+def test_a_newer_change_of_an_account_is_not_undone_with_an_older_one(panel, do):
+    """A password that somebody knew would open the page again, without a word to who has changed it."""
+    ines, olga = panel.logged_in("ines"), panel.logged_in("olga")
+    panel.desk.accounts.put("sam", Role.STAFF, PASSWORD)
+    ines.get("/accounts")
+    ines.post("/accounts", do=do, name="sam", role="installer", password="something else 1")
+    olga.get("/accounts")
+    olga.post("/accounts", name="sam", role="auditor", password="quite another 2")
+    refused = ines.post("/accounts", do="undo")
+    assert refused.status_code == 422
+    assert "sam was changed again" in refused.text
+    assert panel.desk.accounts.check("sam", PASSWORD) is None
+    assert panel.desk.accounts.check("sam", "quite another 2") is Role.AUDITOR
+    ines.post("/accounts", name="sam", role="staff", password="something else 1")
+    olga.get("/accounts")
+    olga.post("/accounts", do="remove", name="sam")
+    assert ines.post("/accounts", do="undo").status_code == 422
+    assert "sam" not in panel.desk.accounts.all()
+
+
 def test_news_are_told_once(panel):
     sam = panel.logged_in("sam", Role.STAFF)
     sam.get("/people/new")

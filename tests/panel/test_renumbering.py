@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +19,9 @@ from edge.store.roster import SOURCE
 from edge.web.accounts import Role
 from tests.fakes.scene import axis
 from tests.panel.office import open_panel
+
+if TYPE_CHECKING:
+    from edge.ports import EventWriter
 
 OLD, NEW = "3-1203-1", ResidentId("5-0801-1")
 
@@ -103,6 +107,70 @@ class Cut:
         raise KeyUnavailable("the power is gone")
 
 
+class Cuts:
+    """The journal of a machine whose power goes before (`keeps` false) or behind the commit."""
+
+    def __init__(self, log: EventWriter, *, keeps: bool) -> None:
+        self._log, self._keeps = log, keeps
+
+    def record(self, draft: EventDraft) -> DoorEvent | None:
+        return self._log.record(draft)
+
+    def commit(self, draft: EventDraft) -> DoorEvent | None:
+        if self._keeps:
+            self._log.commit(draft)
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_cut_beside_the_journal_neither_tells_what_is_not_done_nor_does_what_is_not_told(panel, keeps):
+    _, pin = enrolled(panel)
+    desk = panel.desk
+    office = RenumberingDesk(desk.residents, desk.consents, desk.ways)
+    with pytest.raises(KeyboardInterrupt):
+        office.renumber(OLD, NEW, "sam", panel.clock, Cuts(desk.log, keeps=keeps))
+    office.finish(desk.log)
+    given_the_new_number(panel, pin)
+    told = {(one.resident_id, one.data["by"], one.data["was"]) for one in panel.events("resident.renumbered")}
+    assert told == {(NEW, "sam", OLD)}
+
+
+def test_who_got_the_number_since_an_error_gets_nothing_of_another(panel):
+    _, pin = enrolled(panel)
+    desk = panel.desk
+
+    class Store(Cut):
+        def put_people(self, people, before):
+            raise StoreError("the card gives up")
+
+        def __getattr__(self, name):
+            return getattr(desk.residents, name)
+
+    parts: dict[str, Any] = {"store": Store(), "consents": desk.consents, "ways": desk.ways}
+    with pytest.raises(StoreError):
+        RenumberingDesk(**parts).renumber(OLD, NEW, "sam", panel.clock, desk.log)
+    desk.residents.put_people([Resident(NEW, "王芳")])
+    office = RenumberingDesk(desk.residents, desk.consents, desk.ways)
+    office.finish(desk.log)
+    assert desk.ways.book().match("1203", pin).resident_id == OLD
+    assert desk.residents.get(NEW).name == "王芳"
+    office.finish(desk.log)
+    assert desk.ways.cards() == {"w26:17:4711": OLD}
+
+
+def test_what_an_error_stopped_is_finished_before_the_next_number_is_changed(panel):
+    _, pin = enrolled(panel)
+    desk = panel.desk
+    desk.residents.put_people([Resident("9-0101-1", "Anna")])
+    parts: dict[str, Any] = {"store": desk.residents, "consents": desk.consents, "ways": Cut()}
+    with pytest.raises(StoreError):
+        RenumberingDesk(**parts).renumber(OLD, NEW, "sam", panel.clock, desk.log)
+    office = RenumberingDesk(desk.residents, desk.consents, desk.ways)
+    office.renumber("9-0101-1", ResidentId("9-0102-1"), "sam", panel.clock, desk.log)
+    given_the_new_number(panel, pin)
+    assert desk.residents.get("9-0102-1").name == "Anna"
+
+
 @pytest.mark.parametrize("part", ["ways", "consents", "store"])
 def test_a_power_cut_costs_nobody_a_way_in_and_is_made_good(panel, part):
     _, pin = enrolled(panel)
@@ -124,9 +192,9 @@ def test_a_power_cut_costs_nobody_a_way_in_and_is_made_good(panel, part):
 
     holder = desk.ways.cards()["w26:17:4711"]
     assert desk.residents.get(holder).access_levels == ("resident", "cleaner")
-    whole.finish()
+    whole.finish(desk.log)
     given_the_new_number(panel, pin)
-    whole.finish()
+    whole.finish(desk.log)
     given_the_new_number(panel, pin)
 
 
@@ -136,7 +204,7 @@ def test_a_note_that_cannot_be_read_moves_nobody(panel):
     note = desk.residents.folder / NOTE_FILE
     for text in ("", "{", "[]", json.dumps({"was": OLD})):
         note.write_text(text)
-        RenumberingDesk(desk.residents, desk.consents, desk.ways).finish()
+        RenumberingDesk(desk.residents, desk.consents, desk.ways).finish(desk.log)
     assert desk.residents.get(OLD)
 
 
@@ -195,6 +263,6 @@ def test_what_cannot_be_written_down_is_not_done(panel):
         RenumberingDesk(desk.residents, desk.consents, desk.ways).renumber(
             OLD, NEW, "sam", panel.clock, Full()
         )
-    RenumberingDesk(desk.residents, desk.consents, desk.ways).finish()
+    RenumberingDesk(desk.residents, desk.consents, desk.ways).finish(desk.log)
     assert desk.residents.get(OLD)
     assert desk.residents.get(NEW) is None

@@ -109,7 +109,7 @@ def open_desk(
     words = stack.enter_context(closing(GateWords(data / ACCOUNTS_FILE, _edited(around, "display"))))
     ways = stack.enter_context(closing(WaysIn(data, wish.pass_issued)))
     # Somebody whose number was being changed when the power went: before anybody looks at either number.
-    RenumberingDesk(store, consents, ways).finish()
+    RenumberingDesk(store, consents, ways).finish(around.events)
     eyes = BLIND if models is None else _eyes(wish, models, store, consents)
     return PanelServices(
         wish.door_id,
