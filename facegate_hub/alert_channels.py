@@ -10,10 +10,11 @@ import smtplib
 import ssl
 import time
 import tomllib
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -21,18 +22,25 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from edge.errors import ConfigError, SyncError
 from edge.events import Kind
+from edge.line_end import ended_after
 from edge.policy.hours import GrantHours
 from edge.words import LANGUAGES, has, say
 from facegate_hub.alerts import QuietHours
+from facegate_hub.partly_taken import Recipients
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from facegate_hub.alerts import Alert, AlertChannel
+    from facegate_hub.partly_taken import Refusals
+
+T = TypeVar("T")
 
 FILE = "alerts.toml"
 TIMEOUT_SECONDS = 20.0
+LONGEST_SECONDS = 60.0
+"""For all of it: a receiver that sends a byte now and then would hold up all alarms that come after."""
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 URGENT = (Kind.ALARM_DURESS, Kind.DOOR_FORCED, Kind.DOOR_FIRE_ALARM)
 SIGNATURE, TIMESTAMP = "X-Facegate-Signature", "X-Facegate-Timestamp"
@@ -89,6 +97,7 @@ class Webhook:
     url: str
     secret: bytes
     name: str = "webhook"
+    longest_seconds: float = LONGEST_SECONDS
 
     def send(self, alerts: Sequence[Alert]) -> None:
         """Post them in one request. Raises `OSError` unless the answer begins with 2."""
@@ -103,8 +112,9 @@ class Webhook:
         line = kind(place.hostname or "", place.port, timeout=TIMEOUT_SECONDS)
         target = (place.path or "/") + (f"?{place.query}" if place.query else "")
         try:
-            line.request("POST", target, body, signed_headers(self.secret, body, int(time.time())))
-            status = line.getresponse().status
+            with ended_after(self.longest_seconds, lambda: line.sock):
+                line.request("POST", target, body, signed_headers(self.secret, body, int(time.time())))
+                status = line.getresponse().status
         except http.client.HTTPException as error:
             raise OSError(f"{place.hostname}: {type(error).__name__}: {error}") from error
         finally:
@@ -121,22 +131,43 @@ class Mail:
     site: str
     password: str | None = None
     name: str = "mail"
+    longest_seconds: float = LONGEST_SECONDS
+    _people: Recipients = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with nobody who has anything."""
+        object.__setattr__(self, "_people", Recipients(self.section.to))
 
     def send(self, alerts: Sequence[Alert]) -> None:
-        """Send one mail. Raises `OSError` unless the server has taken it for every recipient."""
-        self.deliver(self.letter(alerts))
+        """Send one mail. Raises `OSError` until the server has taken it for every recipient that it knows."""
+        self.deliver({alert.id: alert for alert in alerts}, self.letter)
 
-    def deliver(self, letter: EmailMessage) -> None:
-        """Send a letter. Raises `OSError` unless the server has taken it for every recipient."""
+    def deliver(self, items: Mapping[int, T], letter: Callable[[list[T]], EmailMessage]) -> None:
+        """Send things by number, in one letter. Raises as `Recipients.send` does."""
         try:
-            with self._line() as line:
-                if self.section.user is not None:
-                    line.login(self.section.user, self.password or "")
-                refused = line.send_message(letter)
+            self._people.send(
+                list(items),
+                lambda numbers, people: self._hand_over(letter([items[one] for one in numbers]), people),
+            )
         except smtplib.SMTPException as error:
             raise OSError(f"{self.section.host}: {type(error).__name__}: {error}"[:300]) from error
-        if refused:
-            raise OSError(f"{self.section.host} does not take mail for {', '.join(refused)}")
+
+    def _hand_over(self, letter: EmailMessage, people: list[str]) -> Refusals:
+        """Send a letter to these people; return who was refused."""
+        line = self._line()
+        try:
+            with ended_after(self.longest_seconds, lambda: line.sock):
+                self._greet(line)
+                try:
+                    return line.send_message(letter, to_addrs=people)
+                finally:
+                    # What the server says to our goodbye changes nothing: it has the letter, or has it not.
+                    with suppress(OSError, smtplib.SMTPException):
+                        line.quit()
+        except smtplib.SMTPRecipientsRefused as error:
+            return error.recipients
+        finally:
+            line.close()
 
     def letter(self, alerts: Sequence[Alert]) -> EmailMessage:
         """Return the mail: what happened, where, when; people by id only."""
@@ -158,13 +189,23 @@ class Mail:
         return letter
 
     def _line(self) -> smtplib.SMTP:
-        place = (self.section.host, self.section.port)
-        if self.section.tls == "tls":
-            return smtplib.SMTP_SSL(*place, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context())
-        line = smtplib.SMTP(*place, timeout=TIMEOUT_SECONDS)
+        """Return a line that is not connected yet, so that what ends it knows it from its first byte on."""
+        section = self.section
+        line = (
+            smtplib.SMTP_SSL(timeout=TIMEOUT_SECONDS, context=ssl.create_default_context())
+            if section.tls == "tls"
+            else smtplib.SMTP(timeout=TIMEOUT_SECONDS)
+        )
+        # Whose certificate TLS asks for; a line that does not connect at once has no name else.
+        line._host = section.host  # type: ignore[attr-defined]  # noqa: SLF001
+        return line
+
+    def _greet(self, line: smtplib.SMTP) -> None:
+        line.connect(self.section.host, self.section.port)
         if self.section.tls == "starttls":
             line.starttls(context=ssl.create_default_context())
-        return line
+        if self.section.user is not None:
+            line.login(self.section.user, self.password or "")
 
 
 def _title(kind: str, language: str) -> str:
@@ -178,13 +219,17 @@ def signed_headers(secret: bytes, body: bytes, at: int) -> dict[str, str]:
     return {"Content-Type": "application/json", TIMESTAMP: str(at), SIGNATURE: f"sha256={digest}"}
 
 
-def load_alerts(path: Path, site: str) -> tuple[list[AlertChannel], QuietHours]:
+def load_alerts(
+    path: Path, site: str, longest_seconds: float = LONGEST_SECONDS
+) -> tuple[list[AlertChannel], QuietHours]:
     """Return the channels that a file names, and when it is quiet. Raises `ConfigError`."""
     try:
         wanted = AlertSettings.model_validate(tomllib.loads(path.read_text()))
         hours = None if wanted.quiet is None else GrantHours.parse(wanted.quiet)
         zone = None if wanted.timezone is None else ZoneInfo(wanted.timezone)
-        return _channels(path, wanted, site), QuietHours(hours, frozenset(wanted.urgent), zone)
+        return _channels(path, wanted, site, longest_seconds), QuietHours(
+            hours, frozenset(wanted.urgent), zone
+        )
     except ValidationError as error:
         first: Any = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -193,18 +238,20 @@ def load_alerts(path: Path, site: str) -> tuple[list[AlertChannel], QuietHours]:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def _channels(path: Path, wanted: AlertSettings, site: str) -> list[AlertChannel]:
+def _channels(path: Path, wanted: AlertSettings, site: str, longest_seconds: float) -> list[AlertChannel]:
     found: list[AlertChannel] = []
     if (hook := wanted.webhook) is not None:
         place = urlsplit(hook.url)
         if place.scheme != "https" and not (place.scheme == "http" and place.hostname in LOCAL):
             raise ConfigError(f"webhook.url {hook.url!r}: https, or http to this machine")
-        found.append(Webhook(hook.url, _secret(path, hook.secret_file).encode()))
+        found.append(
+            Webhook(hook.url, _secret(path, hook.secret_file).encode(), longest_seconds=longest_seconds)
+        )
     if (mail := wanted.mail) is not None:
         if mail.tls == "none" and mail.host not in LOCAL:
             raise ConfigError(f"mail.tls: none is for this machine only; {mail.host} needs starttls or tls")
         password = None if mail.password_file is None else _secret(path, mail.password_file)
-        found.append(Mail(mail, site, password))
+        found.append(Mail(mail, site, password, longest_seconds=longest_seconds))
     return found
 
 

@@ -22,6 +22,7 @@ from facegate_hub.tables import NOTICES_SENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from email.message import EmailMessage
 
     from sqlalchemy.engine import Engine
 
@@ -78,13 +79,16 @@ class NoticeMail:
 
     def send(self, notices: Sequence[Notice]) -> None:
         """Send one mail. Raises `OSError`."""
+        self.mail.deliver({one.number: one for one in notices}, self._letter)
+
+    def _letter(self, notices: Sequence[Notice]) -> EmailMessage:
         language = self.mail.section.language
         titles = [one.title(language) for one in notices]
         more = f" (+{len(titles) - 1})" if len(titles) > 1 else ""
         parts = [
             "\n".join([*filter(None, dict.fromkeys(one.titles.values())), "", one.text]) for one in notices
         ]
-        self.mail.deliver(self.mail.addressed(f"{titles[0]}{more}", "\n\n".join(parts).strip() + "\n"))
+        return self.mail.addressed(f"{titles[0]}{more}", "\n\n".join(parts).strip() + "\n")
 
 
 class NoticePost(ChannelSender[NoticeChannel, "Notice"]):

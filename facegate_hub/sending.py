@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from facegate_hub.clerk import DATABASE_FAILS
+from facegate_hub.partly_taken import RefusedForSome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +30,10 @@ class OutsideChannel(Protocol[Taken_contra]):
         """The channel's name."""
 
     def send(self, items: Sequence[Taken_contra], /) -> None:
-        """Hand them over, all or none. Raises `OSError` when they were not taken."""
+        """Hand them over, all or none.
+
+        Raises `OSError` when they were not taken, `RefusedForSome` when they count as taken all the same.
+        """
 
 
 Channel = TypeVar("Channel", bound=OutsideChannel[Any])
@@ -77,6 +81,8 @@ class ChannelSender(ABC, Generic[Channel, Item]):
             return 0
         try:
             channel.send(items)
+        except RefusedForSome as error:
+            LOG.error("%s: %s", channel.name, error)  # noqa: TRY400 - one line is enough
         except OSError as error:
             wait = min(LONGEST_RETRY_SECONDS, max(FIRST_RETRY_SECONDS, 2 * waited))
             self._again[channel.name] = (now + wait, wait)
