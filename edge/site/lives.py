@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from edge.errors import ConfigError
 from edge.wire.names import HUB
@@ -65,6 +66,16 @@ def door_until(certificate: Path | None, authority: Path | None) -> datetime | N
             ends += [] if path is None else [_until(path)]
     # Both count: a door refuses a broker whose authority has ended, too.
     return min(ends) if ends and certificate is not None else None
+
+
+def door_called(certificate: Path | None) -> str | None:
+    """Return whose a door's certificate is; None without one, or where that cannot be read."""
+    try:
+        read = None if certificate is None else x509.load_pem_x509_certificate(certificate.read_bytes())
+    except (OSError, ValueError):
+        return None
+    names = [] if read is None else read.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else None
 
 
 def _there(path: Path) -> list[Path]:

@@ -87,7 +87,8 @@ class Faults:
 
     def _open(self, door: str, rule: str, old: DoorFault | None) -> None:
         name = called_doors(self.book).get(door, door)
-        text = "\n".join(f"{name}: {_told(rule, language)}" for language in WRITTEN_IN)
+        told = ((language, _told(rule, language)) for language in WRITTEN_IN)
+        text = "\n".join(say("community.pair", language, name=name, what=what) for language, what in told)
         report = Report(TicketKind.FAULT, "door", text, place=name, audience=Audience.ALL)
         # One commit: a ticket that no line of a fault names would stay open for ever, beside a second one.
         with self.book.writing() as writing:

@@ -15,7 +15,7 @@ from edge.words import message
 from facegate_hub.community.schema import FLATS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from sqlalchemy.engine import Connection
 
@@ -32,6 +32,10 @@ _ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 _SAME_LETTERS = str.maketrans("АВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEKMHOPCTYXIJSABEZHIKMNOPTYX")
 """Cyrillic and Greek capitals that look like Latin ones."""
 _WORDS = re.compile(r"[\w-]+")
+_APART = re.compile(r"\s+(?=(?:号楼|號樓|楼栋|栋|棟|幢|座|楼|樓)(?:[\s和及与與]|$))")
+"""Between a building and the word for it, as the pages show it: 3 栋."""
+_SPOKEN = re.compile(r"(?:buildings?|bldg\.?)\s+(?=\S)|\s+(?:and|&|[和及与與])(?=\s)", re.IGNORECASE)
+_AND = re.compile("(?<=[楼樓栋棟幢座])[和及与與]")
 BETWEEN_FLATS = re.compile("[,;，；、\t\r\n]+")
 """What people write between several flats; a blank may stand inside one."""
 
@@ -95,6 +99,20 @@ def flats_in(connection: Connection, text: str) -> list[str]:
     for piece in filter(str.strip, BETWEEN_FLATS.split(text)):
         whole = known.find(piece)
         found += [whole] if whole else [known.find(one) or one for one in piece.split()]
+    return list(dict.fromkeys(found))
+
+
+def buildings_in(known: Collection[str], pieces: Iterable[str]) -> list[str]:
+    """Return the buildings that pieces of a text name, each once; as typed where they are not known.
+
+    A piece may name several, as in `3 栋 5 栋`, `三号楼和五号楼` or `Building 3 and 5`.
+    """
+    called = {flat_key(one): one for one in known}
+    found: list[str] = []
+    for piece in pieces:
+        whole = piece.strip() if piece.strip() in known else called.get(flat_key(piece))
+        several = _AND.sub(" ", _SPOKEN.sub("", _APART.sub("", piece))).split() or [piece]
+        found += [whole] if whole else [called.get(flat_key(one), one) for one in several]
     return list(dict.fromkeys(found))
 
 

@@ -17,7 +17,7 @@ from edge.errors import CommunityRefused
 from edge.words import message
 from facegate_hub.community.book import Change
 from facegate_hub.community.duties import Right, may
-from facegate_hub.community.flats import flat_key
+from facegate_hub.community.flats import buildings_in
 from facegate_hub.community.notices import (
     DAY,
     MOST_DAYS,
@@ -74,9 +74,7 @@ class NoticeDesk:
         if not may(by.duty, Right.WRITE_NOTICES):
             raise CommunityRefused(message("community.refused.not_yours"))
         buildings, names = self._known()
-        called = {flat_key(one): one for one in buildings}
-        written = (one if one in buildings else called.get(flat_key(one), one) for one in draft.buildings)
-        draft = replace(draft, buildings=tuple(dict.fromkeys(written)))
+        draft = replace(draft, buildings=tuple(buildings_in(buildings, draft.buildings)))
         with self._store.writing() as writing:
             _require_sound(draft, writing.at, buildings)
             if draft.replaces is not None:

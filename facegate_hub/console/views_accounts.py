@@ -18,17 +18,19 @@ def accounts(ask: PageAsk) -> Response:
     """Return every account; make one, give one a fresh start, or end one of the own side."""
     mine = ask.account
     assert mine is not None  # noqa: S101 - the table lets nobody else in
-    fresh, kept = None, StaffAccounts(ask.office.staff)
+    fresh, ended, kept = None, "", StaffAccounts(ask.office.staff)
     if ask.request.method == "POST":
         name = ask.form.get("name", "").strip()
         if ask.form.get("do") == "end":
             kept.end(mine, name)
-            ask.office.sessions_ended()
-            return ask.to("/accounts")
-        duty = chosen(Duty, ask.form.get("duty", ""), Duty.DESK)
-        # Shown in the answer to the form, without a redirect: the code is stored nowhere, only its digest.
-        fresh = (name, kept.make(mine, name, duty))
+            ended = name
+        else:
+            duty = chosen(Duty, ask.form.get("duty", ""), Duty.DESK)
+            # Shown in the answer to the form, without a redirect: the code is stored nowhere but as a digest.
+            fresh = (name, kept.make(mine, name, duty))
         ask.office.sessions_ended()
+        if ended == mine.name:
+            return ask.leave("/login")
     side = MAKERS[mine.duty]
     duties = [duty for duty in Duty if duty in OF_SIDE[side] or duty is Duty.COMMITTEE]
     return ask.page(
@@ -39,5 +41,6 @@ def accounts(ask: PageAsk) -> Response:
         duties=duties,
         side=side,
         fresh=fresh,
+        ended=ended,
         mine=mine,
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from edge.errors import CommunityRefused
 from edge.words import message
+from facegate_hub.community.flats import BETWEEN_FLATS
 from facegate_hub.community.notice_desk import NoticeDesk, NoticeDraft
 from facegate_hub.community.notices import NoticeLevel, NoticeState
 from facegate_hub.web.ticket_pages import chosen, number_of
@@ -55,7 +55,7 @@ def _draft(ask: PageAsk) -> NoticeDraft:
         text=form.get("text", ""),
         begins=_moment(ask, "begins") or ask.now,
         ends=_moment(ask, "ends") or 0,
-        buildings=tuple(filter(None, re.split(r"[,，、;；\s]+", form.get("buildings", "")))),
+        buildings=tuple(filter(str.strip, BETWEEN_FLATS.split(form.get("buildings", "")))),
         tie=form.get("tie", ""),
         replaces=replaces or None,
     )

@@ -12,6 +12,7 @@ from facegate_hub.web.ticket_pages import (
     take_step,
     ticket_page,
 )
+from facegate_hub.web.ticket_turn import left_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +48,8 @@ def tickets(ask: PageAsk) -> Response:
     if show != "ended":
         lines.sort(key=_by_urgency)
     counts = {name: _shown_count(ask, states) for name, states in SHOWN.items()}
-    return ask.page("tickets.html", lines=lines, show=show, counts=counts)
+    left = left_by(ask, (line.ticket for line in lines))
+    return ask.page("tickets.html", lines=lines, show=show, counts=counts, left=left)
 
 
 def _shown_count(ask: PageAsk, states: Iterable[TicketState]) -> str:

@@ -22,7 +22,7 @@ from facegate_hub.community.machine import (
 )
 from facegate_hub.community.stepping import WORKERS
 from facegate_hub.community.tickets import CATEGORIES, Report, TicketWish
-from facegate_hub.web.ticket_turn import aside_of, last_words, turn_of, what_next
+from facegate_hub.web.ticket_turn import aside_of, last_words, left_by, turn_of, what_next
 
 if TYPE_CHECKING:
     from facegate_hub.community.tickets import TicketSheet
@@ -117,6 +117,9 @@ def ticket_page(
     ]
     workers.sort(key=lambda one: (one[1] is not Duty.TECHNICIAN, one[0]))
 
+    is_left = ask.account is not None and bool(left_by(ask, [sheet.ticket]))
+    turn = turn_of(sheet, is_left=is_left)
+
     def who(actor: str) -> str:
         kind, _, identity = actor.partition(":")
         if kind == "account":
@@ -132,10 +135,10 @@ def ticket_page(
         who=who,
         back=back,
         question=question,
-        next=what_next(ask, sheet),
+        next=what_next(ask, sheet, is_left=is_left),
         said=last_words(sheet),
-        turn=turn_of(sheet),
-        aside=aside_of(sheet),
+        turn=turn,
+        aside=aside_of(sheet, turn),
         workers=workers if ask.account else [],
         requester=names.get(sheet.ticket.requester or "", ""),
         has_left=_has_left(ask, sheet.ticket.requester),

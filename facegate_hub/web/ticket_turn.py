@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from facegate_hub.community.machine import OPEN, TicketAct, TicketState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from facegate_hub.community.ticket_row import Ticket
     from facegate_hub.community.tickets import TicketSheet, TicketStep
     from facegate_hub.web.asking import PageAsk
 
@@ -42,14 +43,16 @@ ASIDE = (
 """What else somebody may do, folded away, in this order."""
 
 
-def turn_of(sheet: TicketSheet) -> list[TicketAct]:
-    """Return what the reader of a ticket is to do now."""
-    return [act for act in TURN.get(sheet.ticket.state, ()) if act in sheet.acts]
+def turn_of(sheet: TicketSheet, *, is_left: bool = False) -> list[TicketAct]:
+    """Return what the reader of a ticket is to do now; `is_left`: whoever has it works here no more."""
+    wanted = TURN.get(sheet.ticket.state, ())
+    first = (_A.ASSIGN,) if is_left and _A.ASSIGN not in wanted else ()
+    return [act for act in (*first, *wanted) if act in sheet.acts]
 
 
-def aside_of(sheet: TicketSheet) -> list[TicketAct]:
+def aside_of(sheet: TicketSheet, turn: Sequence[TicketAct]) -> list[TicketAct]:
     """Return what the reader of a ticket may do besides; "not fixed" stands beside "fixed" already."""
-    shown = {*turn_of(sheet), *((_A.REOPEN,) if _A.CONFIRM in sheet.acts else ())}
+    shown = {*turn, *((_A.REOPEN,) if _A.CONFIRM in sheet.acts else ())}
     return [act for act in ASIDE if act in sheet.acts and act not in shown]
 
 
@@ -61,13 +64,20 @@ def last_words(sheet: TicketSheet) -> TicketStep | None:
     )
 
 
-def what_next(ask: PageAsk, sheet: TicketSheet) -> Sequence[str]:
+def left_by(ask: PageAsk, tickets: Iterable[Ticket]) -> set[str]:
+    """Return who of the staff has one of these open tickets and no account any more."""
+    has = {one.assignee for one in tickets if one.assignee and one.state in OPEN}
+    return has - {account.name for account in ask.office.accounts.all()} if has else set()
+
+
+def what_next(ask: PageAsk, sheet: TicketSheet, *, is_left: bool = False) -> Sequence[str]:
     """Return what happens next, in sentences for staff or for residents."""
     ticket = sheet.ticket
     words = "todo" if ask.account is not None and ticket.state in OPEN else "next"
     why = ask.say(f"why.{ticket.wait_why}") if ticket.wait_why else ""
     values = {"name": ticket.assignee or "", "why": why, "time": ask.local(ticket.wait_until)}
-    sentences = [ask.say(f"{words}.{ticket.state.value}", **values)]
+    sentences = [ask.say("todo.left", **values)] if is_left else []
+    sentences.append(ask.say(f"{words}.{ticket.state.value}", **values))
     running = next((clock for clock in sheet.clocks if clock.is_running), None)
     if running is not None and running.due_at is not None and ticket.state in OPEN:
         name = f"next.by_{running.kind}" if running.due_at >= ask.now else f"next.late_{running.kind}"

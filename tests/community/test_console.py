@@ -11,11 +11,13 @@ import sqlalchemy as sa
 from facegate_hub.community.accounts import StaffAccounts
 from facegate_hub.community.book import Doer
 from facegate_hub.community.duties import Duty
+from facegate_hub.community.machine import TicketAct, TicketKind
 from facegate_hub.community.schema import LEDGER
 from facegate_hub.community.staff_store import CODES_MADE, open_staff
+from facegate_hub.community.tickets import Report
 from facegate_hub.community.totp import code_at, step_of
 from facegate_hub.community.verify import verify
-from tests.community.compound import STAFF, Compound, new_compound
+from tests.community.compound import STAFF, Compound, add_account, new_compound
 from tests.community.web import resident, staff
 from tests.community.world import new_book
 from tests.present import present
@@ -225,6 +227,45 @@ def test_the_desk_logs_out_the_phones_of_who_has_lost_one(compound):
         query = sa.select(LEDGER.c.actor).where(LEDGER.c.kind == "device.ended")
         assert connection.execute(query).scalars().all() == ["account:dora"]
         assert verify(connection, compound.book.sealer).problems == []
+
+
+def test_tickets_of_who_works_here_no_more_are_for_somebody_else(compound):
+    """They stayed with somebody who never looks again, and no list said so."""
+    desk, root = staff(compound, "dora"), staff(compound, "root")
+    report = Report(
+        TicketKind.REPAIR, "water", "The tap drips", flat="3-1203", requester=compound.people["wang"]
+    )
+    number = compound.tickets.report(compound.asker("wang"), report)[0]
+    compound.act("dora", number, TicketAct.ASSIGN, assignee="technician-1")
+    compound.act("technician-1", number, TicketAct.START)
+    desk.get("/tickets")
+    assert "works here no more" not in desk.page
+
+    root.get("/accounts")
+    root.send("/accounts", name="technician-1", do="end")
+    assert root.status == 200
+    assert "technician-1 is logged out everywhere" in root.page
+    assert "facegate hub principal end" in root.page
+
+    desk.get("/tickets")
+    assert "works here no more" in desk.page
+    desk.get(f"/tickets/{number}")
+    assert "technician-1 works here no more: assign it anew." in desk.page
+    desk.send(f"/tickets/{number}/step", act="assign", assignee="technician-2")
+    assert "works here no more" not in desk.page
+    own = resident(compound, "wang")
+    own.get(f"/tickets/{number}")
+    assert "works here no more" not in own.page
+
+
+def test_who_ends_their_own_account_is_logged_out(compound):
+    add_account(compound.staff, "second", Duty.ADMIN)
+    root = staff(compound, "root")
+    root.get("/accounts")
+    root.send("/accounts", name="root", do="end")
+    assert root.title == "Log in"
+    root.get("/accounts")
+    assert root.title == "Log in"
 
 
 def test_the_book_is_verified_on_the_page(compound):

@@ -60,6 +60,15 @@ def test_one_form_has_somebody_on_the_page_and_at_the_doors(gate):
     assert 'href="/access/5-101-2"' in desk.page
 
 
+def test_a_new_name_is_to_be_changed_at_the_doors_too(gate):
+    desk = acting(gate)
+    person = move_in(desk)
+    assert "The doors call them" not in desk.page
+    desk.get(person)
+    desk.send(f"{person}/change", name="张王伟")
+    assert "The doors call them 张伟." in desk.page
+
+
 def test_what_the_signer_refuses_leaves_nobody_and_everything_typed(gate):
     desk = acting(gate, "gao")
     desk.get("/people/new")

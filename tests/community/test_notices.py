@@ -84,7 +84,22 @@ def test_who_sees_a_notice(compound):
     assert numbers(compound, "wang") == []
 
 
-@pytest.mark.parametrize("typed", ["3栋，5栋", "3 5", "３号楼、5幢", "3栋;5栋; 3"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *(
+            "3栋，5栋",
+            "3 5",
+            "３号楼、5幢",
+            "3栋;5栋; 3",
+            "3 栋 5 栋",
+            "3 栋、5栋",
+            "三号楼和五号楼",
+            "3 号楼 及 5 号楼",
+        ),
+        *("building 3, building 5", "Building 3 and 5", "buildings 3 & 5"),
+    ],
+)
 def test_buildings_are_taken_as_people_write_them(compound, typed):
     desk = staff(compound, "dora")
     desk.get("/notices")
@@ -173,6 +188,8 @@ def test_a_correction_that_begins_later_leaves_what_it_corrects_until_then(compo
         {"ends": 0},
         {"ends": 2**40},
         {"buildings": ("9",)},
+        {"buildings": ("栋",)},
+        {"buildings": (" & ",)},
         {"tie": "debtor"},
         {"replaces": "77"},
         {"text": "3-1203 欠费 2300 元，请尽快缴纳"},

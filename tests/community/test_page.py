@@ -189,7 +189,7 @@ def test_a_fault_of_a_door_is_told_in_its_readers_language(compound):
     phone.get("/language/zh", params={"back": "/wall"})
     for path in ("/wall", "/tickets/1"):
         page = phone.get(path).text
-        assert "front: 摄像头异常" in page, path
+        assert "front：摄像头异常" in page, path
         assert "not working" not in page, path
     desk = staff(compound, "dora")
     assert "<dd>the door itself</dd>" in desk.get("/tickets/1").text

@@ -1,24 +1,22 @@
 """What of a site ends when, and what one command ends after a theft."""
 
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
 
 import pytest
 from click.testing import CliRunner
 
 from edge.cli import app
+from edge.config import load_settings
 from edge.errors import ConfigError, SyncError
+from edge.findings import Light
 from edge.service.checkup.parts import certificate as looked_at
 from edge.site import authority
 from edge.site.lives import door_until, lives
 from edge.site.provision import Site, load_trusted_keys
 from edge.site.renewal import Renewal
 from edge.wire.proof import Identity, Origin
+from edge.words import LANGUAGES
 from tests.present import present
-
-if TYPE_CHECKING:
-    from edge.config.settings import Settings
 
 NOW = datetime.now(UTC)
 
@@ -60,9 +58,29 @@ def test_a_folder_without_certificates_is_named(tmp_path):
 @pytest.mark.parametrize(("left", "light"), [(61, "green"), (59, "amber"), (1, "amber"), (-1, "red")])
 def test_a_door_says_so_sixty_days_before(site, left, light):
     bundle = site / "doors" / "front"
-    mqtt = SimpleNamespace(cert_file=bundle / "door.crt", ca_file=bundle / "ca.crt")
-    now = present(door_until(mqtt.cert_file, mqtt.ca_file)) - timedelta(days=left)
-    assert str(looked_at(cast("Settings", SimpleNamespace(mqtt=mqtt)), now).light) == light
+    now = present(door_until(bundle / "door.crt", bundle / "ca.crt")) - timedelta(days=left)
+    assert str(looked_at(settings_of(bundle, "front"), now).light) == light
+
+
+def settings_of(bundle, door):
+    """Return the settings of a door of this name that has this bundle."""
+    text = f'[door]\nid = "{door}"\n[camera]\nsource = "0"\n[lock]\ndriver = "dry-run"\n'
+    (bundle / "config.toml").write_text(text + (bundle / "mqtt.toml").read_text())
+    return load_settings(bundle / "config.toml")
+
+
+def test_a_door_with_another_ones_bundle_is_told_so(tmp_path):
+    """The broker lets it in and drops what it says: it looks connected, and nobody hears of it."""
+    Site.create(tmp_path / "site", "here", "broker.lan").add_door("front")
+    bundle = tmp_path / "site" / "doors" / "front"
+
+    assert looked_at(settings_of(bundle, "front"), NOW).light is Light.GREEN
+    found = looked_at(settings_of(bundle, "door-1"), NOW)
+
+    assert found.light is Light.RED
+    for language in LANGUAGES:
+        assert "front" in found.what.said(language)
+        assert "door.id" in present(found.way_out).said(language)
 
 
 def test_after_the_theft_of_the_signing_key_one_command_ends_it(site):

@@ -23,7 +23,7 @@ from edge.runtime.clock_trust import FARTHEST_LEAP
 from edge.runtime.kept_time import CLOCK_FILE, read_kept
 from edge.runtime.machine_time import system_is_synchronised
 from edge.service.checkup import boot
-from edge.site.lives import WARNING, door_until
+from edge.site.lives import WARNING, door_called, door_until
 from edge.words import zone_told
 
 if TYPE_CHECKING:
@@ -243,11 +243,17 @@ def broker(settings: Settings) -> CheckupFinding:
 
 
 def certificate(settings: Settings, now: datetime) -> CheckupFinding:
-    """Return how long the door's certificate is valid, sixty days before its end as a warning."""
+    """Return whose the door's certificate is, and how long it is valid: a warning for sixty days."""
     section = settings.mqtt
     until = None if section is None else door_until(section.cert_file, section.ca_file)
-    if until is None:
+    if section is None or until is None:
         return green("certificate", "none")
+    name, meant = door_called(section.cert_file), settings.door.id
+    # The broker lets such a door in and drops what it says, so that it looks connected. Only of a property's
+    # bundle is it known that the certificate has the door's name.
+    if section.trusted_keys is not None and name not in (None, meant):
+        place = f"doors/{meant}"
+        return red("certificate", "other", other=name, id=meant, setting="door.id", folder=place)
     day, days = f"{until:%Y-%m-%d}", (until - now).days
     if until <= now:
         return red("certificate", "ended", until=day, command=RENEW)
