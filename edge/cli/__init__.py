@@ -6,9 +6,10 @@ Start-up time matters on a weak board, so nothing heavy is imported here. Exit c
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -28,6 +29,9 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 EXTENSIONS = "facegate.commands"
 """Entry-point group of tables like `COMMANDS` that other installed packages bring (pyproject.toml)."""
+
+NOT_WRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a disk answers; no defect of ours makes it say so."""
 
 EXIT_FAILED = 1
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h; see RestartPreventExitStatus in systemd/
@@ -105,7 +109,7 @@ def main(words: list[str] | None = None) -> NoReturn:
     `words` is what was typed after `facegate`; None reads it from the process.
     """
     try:
-        sys.exit(app.main(words, prog_name="facegate", standalone_mode=False))
+        sys.exit(_run(words))
     except click.UsageError as error:
         if error.ctx is not None and error.message != error.ctx.get_help():
             click.echo(error.ctx.get_usage(), err=True)
@@ -117,7 +121,7 @@ def main(words: list[str] | None = None) -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         _stop("stopped", EXIT_FAILED)
     except BrokenPipeError:  # `facegate events | head`: nobody reads on
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_output()
         sys.exit(EXIT_FAILED)
     except ConfigError as error:
         _stop(str(error), EXIT_CONFIG)
@@ -129,11 +133,31 @@ def main(words: list[str] | None = None) -> NoReturn:
         _stop(line, EXIT_FAILED)
 
 
+def _run(words: list[str] | None) -> Any:
+    """Return the exit code of a command whose output is written out. Raises as commands do."""
+    code = app.main(words, prog_name="facegate", standalone_mode=False)
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    return code
+
+
 def _line_of(error: OSError | ModuleNotFoundError) -> str | None:
     """Return what is said of this error; None where it is a defect of the program: its place is wanted."""
     if isinstance(error, ModuleNotFoundError):
         return what_is_missing(error.name)
-    return None if error.filename is None else f"{error.filename}: {error.strerror}"
+    if error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    if error.errno not in NOT_WRITTEN:
+        return None
+    # No file is named by what writes to one that is open: the output (`facegate events > file`), or a report.
+    _let_go_of_output()
+    return f"what is told cannot be written: {error.strerror}"
+
+
+def _let_go_of_output() -> None:
+    """Send to nowhere what could not be told: the interpreter would try it again when it ends."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _with_way_out(words: str, ctx: click.Context) -> str:

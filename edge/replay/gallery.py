@@ -80,8 +80,8 @@ def load_folders(
     """Return the residents found in `folders`, each sub-folder being one person.
 
     `taker` is called only when something has to be embedded. A person in two folders is one
-    resident with the shots of both. Raises `EnrolmentRefused` when a folder does not exist or
-    nobody at all could be enrolled.
+    resident with the shots of both. Without folders there is nobody. Raises `EnrolmentRefused` when a
+    folder does not exist or nobody at all could be enrolled.
     """
     gallery = FolderGallery()
     harvests: dict[str, Harvest] = {}
@@ -96,7 +96,7 @@ def load_folders(
         harvest.refused += taken.refused
     for name, harvest in harvests.items():
         _enrol(gallery, name, harvest)
-    if not gallery.residents:
+    if folders and not gallery.residents:
         reasons = "; ".join(map(str, gallery.refused[:3])) or "no pictures or clips found"
         raise EnrolmentRefused(f"--gallery {folders[0]}: nobody could be enrolled: {reasons}")
     return gallery

@@ -1,12 +1,16 @@
 """Evaluation reads what people label, counts every photo, and fits what it was made from."""
 
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from edge.bench.evaluate.calibrate import LEAST_PEOPLE, People, fit
-from edge.bench.evaluate.images import Embedded
+from edge.bench.evaluate.calibrate import LEAST_PEOPLE, People, fit, table
+from edge.bench.evaluate.images import Embedded, photos_in
+from edge.bench.evaluate.labels import read_notes
 from edge.bench.evaluate.open_set import TrialRole, read_protocol
 from edge.bench.evaluate.verification import auc, best_threshold, read_pairs, tar_at
 from edge.errors import EvaluationRefused
@@ -58,6 +62,12 @@ def test_protocol_paths_may_start_at_the_folder_or_above_it(tmp_path: Path, insi
         ("", "needs rows with the columns"),
         ("path,identity,role\nlfw/Ann/Ann_0001.jpg,Ann,guest\n", "role 'guest'.*use enrol"),
         ("path,identity,role\nlfw/Bob/Bob_0001.jpg,Bob,enrol\n", "Bob_0001.jpg is not under"),
+        ("path,identity,role\nlfw/Ann/Ann_0001.jpg\n", "role ''"),
+        ("path,identity,role\nlfw/Ann/Ann_0001.jpg,Ann,genuine_probe\n", "Ann, who is not enrolled"),
+        (
+            "path,identity,role\nlfw/Ann/Ann_0001.jpg,Ann,enrol\nlfw/Ann/Ann_0001.jpg,Ann,unknown_probe\n",
+            "is a stranger's, and Ann is enrolled",
+        ),
     ],
 )
 def test_a_wrong_protocol_is_refused_by_name(tmp_path: Path, text: str, said: str) -> None:
@@ -66,6 +76,53 @@ def test_a_wrong_protocol_is_refused_by_name(tmp_path: Path, text: str, said: st
     file.write_text(text)
     with pytest.raises(EvaluationRefused, match=said):
         read_protocol(file, tmp_path)
+
+
+def test_a_protocol_is_read_as_excel_saves_it(tmp_path: Path) -> None:
+    photo(tmp_path / "lfw", "Ann", 1)
+    file = tmp_path / "protocol.csv"
+    file.write_bytes(b"\xef\xbb\xbfpath,identity,role\r\nlfw/Ann/Ann_0001.jpg,Ann,enrol\r\n")
+    assert [one.identity for one in read_protocol(file, tmp_path)] == ["Ann"]
+
+
+def test_a_list_in_another_encoding_is_refused_in_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_bytes("path,identity,role\n王/1.jpg,王,enrol\n".encode("gb18030"))
+    for read in (lambda: read_protocol(file, tmp_path), lambda: read_pairs(file, tmp_path)):
+        with pytest.raises(EvaluationRefused, match="no text in UTF-8"):
+            read()
+    with pytest.raises(EvaluationRefused, match="no text in UTF-8"):
+        read_notes(file)
+
+
+def test_pairs_in_no_folds_are_one_fold(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.txt"
+    file.write_text("10\t0\nAnn\t1\t2\n")
+    assert [pair.fold for pair in read_pairs(file, tmp_path)] == [0]
+
+
+def test_somebody_in_two_folders_is_one_person_with_the_photos_of_both(tmp_path: Path) -> None:
+    for year in ("2024", "2025"):
+        photo(tmp_path / year, "Ann", int(year))
+    (tmp_path / "2025" / "Ann" / "._Ann_2025.jpg").write_bytes(b"left behind by macOS")
+    (tmp_path / "2025" / "Ann" / "folder.jpg").mkdir()
+    (tmp_path / "2025" / "Ann" / "scan.bmp").write_bytes(encoded(".bmp"))
+    found = photos_in([tmp_path / "2024", tmp_path / "2025"])
+    assert [path.name for path in found["Ann"]] == ["Ann_2024.jpg", "Ann_2025.jpg", "scan.bmp"]
+
+
+def encoded(suffix: str) -> bytes:
+    is_done, data = cv2.imencode(suffix, np.zeros((8, 8, 3), np.uint8))
+    assert is_done
+    return data.tobytes()
+
+
+def test_a_calibration_is_printed_as_toml_whatever_the_folder_is_called() -> None:
+    centre, calibration = fit(People.gather(crowd(300)), with_centre=False)
+    calibration = replace(calibration, data='a "quoted" folder\\of 王')
+    read = tomllib.loads(table(centre, calibration, "m"))["models"]["m"]["calibration"]
+    assert read["data"] == calibration.data
+    assert read["scale"] == calibration.scale
 
 
 def test_area_and_true_accept_rate_by_hand() -> None:

@@ -83,6 +83,12 @@ def test_every_outcome_is_counted_once(tmp_path: Path) -> None:
     assert found["failure_to_acquire"] == 1
 
 
+def test_errors_of_nobody_are_no_rate(tmp_path: Path) -> None:
+    photos = [one for one in protocol(tmp_path) if one.role is TrialRole.ENROL]
+    found = identify(photos, enrol(photos, AsTheyAre(album().embed)), album(), MODELS, ErrorRate(0.01))  # type: ignore[arg-type]
+    assert (found["fpir"], found["fnir"], found["first_look"]["fnir"]) == (None, None, None)
+
+
 def test_who_was_sent_away_is_counted_and_not_tried(tmp_path: Path) -> None:
     found = run(tmp_path, Strict(album(), "Cyd_0001"))
     assert (found["enrolled"], found["enrolment_refused"]) == (2, 1)

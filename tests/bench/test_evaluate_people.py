@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.bench.evaluate.calibrate import People, fit
-from edge.bench.evaluate.galleries import WANTED, held_out, sizes_for, try_galleries, wilson
+from edge.bench.evaluate.galleries import WANTED, held_out, sizes_for, try_galleries
 from edge.bench.evaluate.images import Embedded
-from edge.bench.evaluate.rates import Scores, curve, lines
+from edge.bench.evaluate.rates import Scores, curve, lines, wilson
 from edge.bench.evaluate.visits import try_visits
 from edge.domain import FIRST_LOOK_SHARE
 from edge.enrol.shots import matched_row
@@ -81,6 +81,7 @@ def test_a_rate_lies_within_its_interval_and_is_no_smaller_than_the_people_show(
     for one, wanted in zip(found, (1e-2, 1e-3), strict=True):
         assert one.fmr.value <= wanted
         assert one.fmr.low <= one.fmr.value <= one.fmr.high
+        assert one.fnmr is not None
         assert one.fnmr.low <= one.fnmr.value <= one.fnmr.high
 
 
@@ -89,6 +90,31 @@ def test_sizes_are_those_that_leave_a_photo_to_try() -> None:
     assert sizes_for(people, 1) == [50, 70]
     assert sizes_for(people, 3) == [30]
     assert sizes_for(people, 4) == []
+
+
+def test_where_everybody_has_several_photos_half_of_them_stay_strangers() -> None:
+    people = crowd([2] * 20, noise=0.1)
+    assert sizes_for(people, 1) == [10]
+    assert {trial.strangers for trial in try_galleries(people, CALIBRATION, 10, 1, draws=2)} == {10}
+    assert sizes_for(crowd([2] * 3), 1) == []
+
+
+def test_people_of_one_photo_each_have_no_rate_of_misses() -> None:
+    scores = Scores.of(crowd([1] * 20))
+    drawn = curve(scores)
+    assert np.isnan(drawn.fnmr).all()
+    assert [line.fnmr for line in lines(scores, drawn)] == [None]
+
+
+def test_nobody_missed_among_a_few_is_no_promise_of_none() -> None:
+    scores = Scores.of(crowd([2] * 20, noise=0.05))
+    (line,) = lines(scores, curve(scores))
+    assert line.fnmr is not None
+    assert line.fnmr.value == line.fnmr.low == 0
+    assert 0.1 < line.fnmr.high < 0.3
+    for visit in try_visits(crowd([2] * 30 + [6] * 10, noise=0.05), CALIBRATION, 300, 1, (1e-6,), draws=2):
+        assert (visit.fpir.value, visit.fpir.low) == (0, 0)
+        assert visit.fpir.high > 0.2
 
 
 def test_a_clear_crowd_is_let_in_and_strangers_are_not() -> None:

@@ -18,6 +18,7 @@ from edge.bench.gate.scenes import Cast, Play, plays
 from edge.domain import Decision, Reason, Verdict
 from edge.errors import FacegateError
 from edge.replay.door import Recognition
+from edge.replay.gallery import load_folders
 from edge.service.recognition.recogniser import Models
 from tests.fakes import scene as fakes
 
@@ -161,6 +162,12 @@ def test_a_strangers_poster_is_one_event_and_one_alarm(world, cast):
     decisions, notices, _ = run(Play("poster", scene), door(world))
     assert [str(one.reason) for one in decisions] == ["unknown_credential"]
     assert notices == ["access.scenery"]
+
+
+def test_nobody_else_is_enrolled_without_a_gallery():
+    """`facegate bench gate` asks for others only where somebody names a folder."""
+    found = load_folders([], "m", lambda: pytest.fail("nothing is to be embedded"), None)
+    assert (found.residents, found.refused) == ({}, [])
 
 
 def test_the_report_tells_every_scene():

@@ -43,6 +43,12 @@ class TestRates:
         assert rates.at[0.5][2] == pytest.approx(0.05)
         assert rates.windows[2] == 0.0
 
+    def test_without_attacks_no_network_is_perfect(self):
+        rates = frame_rates("faceplugin", ("faceplugin",), [scored("live", "a", 0.9)])
+
+        assert (rates.auc, rates.at[0.5]) == (None, (None, None, 0.0))
+        assert "| faceplugin | - | - / 0.0 |" in frame_table([rates])
+
     def test_auc_counts_ties_half(self):
         rates = frame_rates(
             "faceplugin", ("faceplugin",), [scored("live", "a", 0.5), scored("phone", "a", 0.5)]
@@ -72,7 +78,8 @@ class TestRates:
         assert list(opinions(["faceplugin"])) == ["faceplugin"]
 
     def test_the_table_has_a_row_for_each(self):
-        rates = frame_rates("faceplugin", ("faceplugin",), [scored("live", "a", 0.9)])
+        shown = [scored("live", "a", 0.9), scored("phone", "a", 0.1)]
+        rates = frame_rates("faceplugin", ("faceplugin",), shown)
 
         assert frame_table([rates]).splitlines()[-1].startswith("| faceplugin | 1.000 | 0.0 (0) / 0.0 |")
 

@@ -44,6 +44,24 @@ def result():
     )
 
 
+@pytest.fixture
+def nobody_alive():
+    return summarise(["faceplugin"], [shown("phone", "a", True), shown("live", "c", None)])
+
+
+class TestNobodyJudged:
+    def test_no_rate_of_refusals_is_told(self, nobody_alive):
+        assert nobody_alive.bona_fide.bpcer is None
+        assert nobody_alive.seconds_to_verdict is None
+        assert "none of 1 could be judged" in table(nobody_alive)
+        assert "no living person could be judged" in sentence(nobody_alive)
+        assert json.loads(json.dumps(as_json(nobody_alive)))["bona_fide"]["bpcer"] is None
+
+    def test_the_plot_has_an_interval_and_no_point(self, nobody_alive, tmp_path):
+        draw([nobody_alive], tmp_path / "plot.svg")
+        assert "BPCER" in (tmp_path / "plot.svg").read_text() or (tmp_path / "plot.svg").stat().st_size
+
+
 class TestFigures:
     def test_species_come_worst_first(self, result):
         assert [(one.name, one.judged, one.accepted) for one in result.species] == [

@@ -58,6 +58,12 @@ class TestLayouts:
 
         assert [(one.path.name, one.species) for one in found] == [("a.mp4", "live"), ("b.mp4", "replay")]
 
+    def test_an_index_of_something_else_is_no_list(self, tmp_path):
+        (tmp_path / "index.csv").write_text("path,label\na.mp4,live\n")
+        touch(tmp_path / "phone/07/b.avi")
+
+        assert [one.path.name for one in load_presentations(tmp_path)] == ["b.avi"]
+
 
 class TestMistakes:
     def test_an_empty_folder_says_what_to_do(self, tmp_path):
@@ -70,6 +76,9 @@ class TestMistakes:
             ("path,person\nx.mp4,1\n", "columns"),
             ("path,person,species,start\nx.mp4,1,phone,soon\n", "columns"),
             ("path,person,species\ngone.mp4,1,phone\n", "not there"),
+            ("path,person,species\nx.mp4,1\n", "no person, or no species"),
+            ("path,person,species,start,end\nx.mp4,1,phone,nan,5\n", "no part of a clip"),
+            ("path,person,species,start,end\nx.mp4,1,phone,5,5\n", "no part of a clip"),
         ],
     )
     def test_a_wrong_list_names_the_mistake(self, tmp_path, text, says):

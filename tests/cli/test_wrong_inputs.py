@@ -1,7 +1,10 @@
 """What people type wrongly: one line that names the thing and the way out, and an exit code."""
 
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -111,6 +114,22 @@ WRONG = [
     ("restore {}/clip.mp4 --data {}/new", FAILED, "not a facegate backup"),
     ("restore --data {}/new", USAGE, "'FILE'; see facegate restore --help"),
     ("models install nosuch", FAILED, "the manifest has yunet"),
+    ("bench gate --people {} --report {}/clip.mp4", USAGE, "is a file"),
+    ("bench matcher --dim 0", USAGE, "0 is not in the range"),
+    ("bench matcher --plot {}/x.doc", FAILED, "no plot is written as .doc"),
+    ("bench matcher --plot {}/none/x.png", USAGE, "there is no folder"),
+    ("bench matcher --seconds nan", USAGE, "nan is not in the range"),
+    ("bench panel {}/clip.mp4 --seconds -1", USAGE, "-1.0 is not in the range"),
+    ("bench soak {}/clip.mp4 --gallery {} --minutes 0", USAGE, "0.0 is not in the range"),
+    ("bench video {}/clip.mp4 --gallery {} --rounds 0", USAGE, "0 is not in the range"),
+    ("bench video {}/clip.mp4 --gallery {}", FAILED, "nothing was measured"),
+    ("bench enrol {}/empty", FAILED, "no recordings in it"),
+    ("evaluate open-set --images {} --protocol {}/bad.png", FAILED, "no text in UTF-8"),
+    ("evaluate rates --images {} --plots {}/clip.mp4", USAGE, "is a file"),
+    ("evaluate pad {} --plot {}/x.doc", FAILED, "no plot is written as .doc"),
+    ("evaluate pad {} --page {}/none/x.md", USAGE, "there is no folder"),
+    ("evaluate pad {} --series plain,odd", FAILED, "no series is called odd"),
+    ("evaluate pad {} --reach nan", USAGE, "nan is not in the range"),
     ("models remove yunet", FAILED, "added no model"),
     ("bench matcher --sizes ten", USAGE, "Did you mean"),
     ("bench panel {}/clip.mp4", FAILED, "not a video that FFmpeg can read"),
@@ -149,6 +168,7 @@ def folder(tmp_path_factory):
     journal.close()
     (place / "clip.mp4").write_text("this is no video")
     os.mkfifo(place / "pipe")
+    (place / "empty").mkdir()
     (place / "broken.toml").write_text("hello world")
     (place / "bad.png").write_bytes(b"\x89PNG\r\n")
     (place / "rules.toml").write_text('[levels.resident]\nschedule = "alway"\n')
@@ -173,6 +193,16 @@ def test_a_wrong_input_is_one_clear_line(folder, capfd, typed, code, words):
     assert not said.out
     assert not (folder / "none").exists()
     assert not (folder / "new").exists()
+
+
+@pytest.mark.parametrize("typed", ["events --data {}", "reference events", "simulate --keys gow"])
+def test_output_for_which_there_is_no_room_is_one_clear_line(folder, typed):
+    """As `facegate events > file` on a full disk ends."""
+    command = [sys.executable, "-m", "edge.cli", *typed.replace("{}", str(folder)).split()]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == FAILED
+    assert done.stderr == "facegate: what is told cannot be written: No space left on device\n"
 
 
 def test_a_group_without_a_command_tells_what_there_is(capfd):

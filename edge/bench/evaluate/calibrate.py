@@ -7,6 +7,7 @@ photos they have. Probes are plain, references averaged with their mirror image,
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -166,7 +167,8 @@ def table(centre: Sequence[float], calibration: Calibration, name: str) -> str:
     lines.append(f"[models.{name}.calibration]")
     values: dict[str, Any] = {field: getattr(calibration, field) for field in Calibration.__slots__}
     lines += [
-        f'{key} = "{value}"' if key == "data" else f"{key} = {value}"
+        # As JSON, which TOML reads: a folder's name may hold a quotation mark.
+        f"{key} = {json.dumps(value, ensure_ascii=False)}"
         for key, value in values.items()
         if value is not None
     ]

@@ -8,13 +8,12 @@ and people again; where hardly anything happened an interval of a counted rate i
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.bench.evaluate.rates import INTERVAL, Rate
+from edge.bench.evaluate.rates import INTERVAL, Rate, wilson
 from edge.domain import FIRST_LOOK_SHARE
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ SIZES = (50, 100, 200, 400, 800, 1600)
 """Gallery sizes tried as far as the people reach; the largest possible one is added."""
 
 DRAWS = 200
-Z = 1.96  # normal quantile of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +61,13 @@ class _Draw:
 
 
 def sizes_for(people: People, shots: int) -> list[int]:
-    """Return the gallery sizes that these people allow when each resident gives `shots` photos."""
+    """Return the gallery sizes that these people allow when each resident gives `shots` photos.
+
+    Where everybody could be a resident half of them stay strangers.
+    """
     able = int((np.bincount(people.owner) > shots).sum())
-    return [*(size for size in SIZES if size < able), able] if able > 1 else []
+    most = able if able < len(people.names) else able // 2
+    return [*(size for size in SIZES if size < most), most] if most > 1 else []
 
 
 def try_galleries(
@@ -151,13 +153,6 @@ def _rate(shares: Sequence[NDArray[np.float64]], rng: np.random.Generator) -> Ra
     value = float(np.mean([one.mean() for one in shares]))
     counted_low, counted_high = wilson(value, people)
     return Rate(value, min(float(low), counted_low), max(float(high), counted_high))
-
-
-def wilson(rate: float, trials: int) -> tuple[float, float]:
-    """Return the 95 % interval of a rate seen in `trials` people (Wilson 1927); holds at a rate of 0."""
-    spread = Z * math.sqrt(rate * (1 - rate) / trials + Z**2 / (4 * trials**2))
-    middle, scale = rate + Z**2 / (2 * trials), 1 + Z**2 / trials
-    return max((middle - spread) / scale, 0.0), min((middle + spread) / scale, 1.0)
 
 
 def held_out(

@@ -16,17 +16,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge.camera.file import is_picture
 from edge.camera.image import decode_image
 from edge.enrol.shots import mean_of, mirrored_embedding, prominence
 from edge.errors import FrameRefused
 from edge.faces.looking import Looker
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from edge.domain import Embedding, Face, Image
     from edge.ports import Detector, Embedder
 
 RULES_VERSION = 2
 """Part of every cache key: raised when the same photo would give another embedding."""
+
+PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+"""What is counted as a photo though nothing in it can be read: a damaged one is a failure to acquire."""
 
 LEAST_INTEROCULAR_PX = 20.0
 """As at the door; smaller faces are still embedded when they are all a photo has."""
@@ -78,6 +84,23 @@ class PhotoEmbedder:
             return None
         probe = self._embedder.embed(image, face.landmarks)
         return Embedded(probe, mirrored_embedding(self._embedder, image, face))
+
+
+def photos_in(folders: Iterable[Path]) -> dict[str, list[Path]]:
+    """Return the photos of each person, each sub-folder being one; a name in two folders is one person."""
+    people: dict[str, list[Path]] = {}
+    for folder in folders:
+        for person in sorted(path for path in folder.iterdir() if path.is_dir()):
+            found = sorted(path for path in person.iterdir() if _is_photo(path))
+            people.setdefault(person.name, []).extend(found)
+    return people
+
+
+def _is_photo(path: Path) -> bool:
+    # Names that begin with a dot are what macOS leaves beside each photo.
+    if path.name.startswith(".") or not path.is_file():
+        return False
+    return path.suffix.lower() in PHOTO_SUFFIXES or is_picture(path)
 
 
 def subject(looker: Looker, image: Image) -> Face | None:

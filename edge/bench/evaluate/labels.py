@@ -7,11 +7,10 @@ the figures; without them a rate is promised for strangers who are not of a resi
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from edge.errors import EvaluationRefused
+from edge.bench.lists import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,10 +45,7 @@ def read_notes(file: Path) -> LabelNotes:
     A note that begins with "relatives" tells of a family, any other of a mistake. Raises
     `EvaluationRefused` for a missing column.
     """
-    with file.open(newline="", encoding="utf-8") as text:
-        rows = list(csv.DictReader(text))
-    if any(not set(COLUMNS) <= row.keys() for row in rows):
-        raise EvaluationRefused(f"{file}: needs rows with the columns {', '.join(COLUMNS)}")
+    rows = read_rows(file, *COLUMNS)
     pairs = [(row["identity_a"], row["identity_b"], row["note"].startswith(RELATED)) for row in rows]
     return LabelNotes(
         tuple((one, other) for one, other, is_family in pairs if not is_family),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge.bench.lists import read_rows
 from edge.domain import Match, Reason, Verdict
 from edge.enrol.shots import matched_row
 from edge.errors import EnrolmentRefused, EvaluationRefused
@@ -29,6 +29,9 @@ class TrialRole(StrEnum):
     ENROL = "enrol"
     GENUINE = "genuine_probe"
     UNKNOWN = "unknown_probe"
+
+
+COLUMNS = ("path", "identity", "role")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +71,27 @@ def read_protocol(file: Path, images: Path) -> list[Photo]:
     """Return the photos of a protocol (CSV: path, identity, role).
 
     `images` may be the folder the paths start from or the one they name first. Raises
-    `EvaluationRefused` for a missing column, an unknown role or a missing photo.
+    `EvaluationRefused` for a missing column, an unknown role, a missing photo, or a role that
+    contradicts who is enrolled.
     """
-    with file.open(newline="", encoding="utf-8") as text:
-        rows = list(csv.DictReader(text))
-    if not rows or not {"path", "identity", "role"} <= rows[0].keys():
-        raise EvaluationRefused(f"{file}: needs rows with the columns path, identity, role")
-    return [_photo(row, images, file) for row in rows]
+    rows = read_rows(file, *COLUMNS)
+    if not rows:
+        raise EvaluationRefused(f"{file}: needs rows with the columns {', '.join(COLUMNS)}")
+    photos = [_photo(row, images, file) for row in rows]
+    _require_sense(photos, file)
+    return photos
+
+
+def _require_sense(photos: Sequence[Photo], file: Path) -> None:
+    """Raise `EvaluationRefused` where a wrong name would count as an error of the door."""
+    enrolled = {photo.identity for photo in photos if photo.role is TrialRole.ENROL}
+    for photo in photos:
+        if photo.role is TrialRole.GENUINE and photo.identity not in enrolled:
+            rule = f"{photo.path.name} is a {photo.role} of {photo.identity}, who is not enrolled"
+            raise EvaluationRefused(f"{file}: {rule}; a row with the role {TrialRole.ENROL} is needed")
+        if photo.role is TrialRole.UNKNOWN and photo.identity in enrolled:
+            rule = f"{photo.path.name} is a stranger's, and {photo.identity} is enrolled"
+            raise EvaluationRefused(f"{file}: {rule}; use {TrialRole.GENUINE}")
 
 
 def identify(
@@ -120,13 +137,18 @@ def _figures(
         "threshold": round(point.threshold, 5),
         "unknown_probes": len(unknown),
         "false_accepts": accepted,
-        "fpir": round(accepted / max(len(unknown), 1), 6),
+        "fpir": _rate(accepted, len(unknown)),
         "genuine_probes": len(genuine),
         "misses": missed,
         "wrong_identity": sum(t.granted_to(point) not in {None, t.identity} for t in genuine),
-        "fnir": round(missed / max(len(genuine), 1), 6),
+        "fnir": _rate(missed, len(genuine)),
         "failure_to_acquire": unacquired,
     }
+
+
+def _rate(errors: int, trials: int) -> float | None:
+    """Return a rate, None where nobody tried: no errors of nobody would read like none at all."""
+    return round(errors / trials, 6) if trials else None
 
 
 def enrol(photos: Iterable[Photo], enroller: Enroller) -> Enrolled:

@@ -6,6 +6,7 @@ their pairs of photos. Probes are plain, references averaged with their mirror i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 FALSE_MATCH_RATES = (1e-2, 1e-3, 1e-4, 1e-5)
 BOOTSTRAPS = 1000
 INTERVAL = (0.025, 0.975)
+Z = 1.96  # normal quantile of a 95 % interval
 STEPS = np.linspace(-0.5, 1.0, 1501)
 """The similarities at which the curves are drawn: finer than their intervals are wide."""
 
@@ -36,16 +38,22 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class RateLine:
-    """The errors at one similarity: strangers taken for one, and one person taken for two."""
+    """The errors at one similarity: strangers taken for one, and one person taken for two.
+
+    `fnmr` is None where nobody has two photos: it is not known then.
+    """
 
     similarity: float
     fmr: Rate
-    fnmr: Rate
+    fnmr: Rate | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """Both error rates over the similarities `STEPS`; each array is of that length and falls or rises."""
+    """Both error rates over the similarities `STEPS`; each array is of that length and falls or rises.
+
+    Where nobody has two photos `fnmr` is NaN throughout.
+    """
 
     similarity: NDArray[np.float64]
     fmr: NDArray[np.float64]
@@ -109,6 +117,22 @@ def interval(draw: Callable[[], float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def wilson(rate: float, trials: int) -> tuple[float, float]:
+    """Return the 95 % interval of a rate seen in `trials` people (Wilson 1927); holds at a rate of 0."""
+    spread = Z * math.sqrt(rate * (1 - rate) / trials + Z**2 / (4 * trials**2))
+    middle, scale = rate + Z**2 / (2 * trials), 1 + Z**2 / trials
+    return max((middle - spread) / scale, 0.0), min((middle + spread) / scale, 1.0)
+
+
+def rate_of_people(value: float, drawn: tuple[float, float], people: int) -> Rate:
+    """Return a rate with the interval that was drawn; where no draw differs, with that of a counted rate.
+
+    Nobody who was never missed is missed in a draw: an interval without width would be promised for it.
+    """
+    low, high = drawn
+    return Rate(value, *(wilson(value, people) if low == high else drawn))
+
+
 def _line(scores: Scores, similarity: float, rng: np.random.Generator) -> RateLine:
     shares = scores.shares(similarity)
     np.fill_diagonal(shares, 0.0)
@@ -121,8 +145,9 @@ def _line(scores: Scores, similarity: float, rng: np.random.Generator) -> RateLi
     def misses() -> float:
         return float(missed[rng.integers(len(missed), size=len(missed))].mean())
 
-    fmr = Rate(float(shares.sum() / (number * (number - 1))), *interval(false_matches))
-    return RateLine(similarity, fmr, Rate(float(missed.mean()), *interval(misses)))
+    fmr = rate_of_people(float(shares.sum() / (number * (number - 1))), interval(false_matches), number)
+    fnmr = rate_of_people(float(missed.mean()), interval(misses), len(missed)) if len(missed) else None
+    return RateLine(similarity, fmr, fnmr)
 
 
 def _by_person(pairs: NDArray[np.bool_], owner: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -134,4 +159,5 @@ def _by_person(pairs: NDArray[np.bool_], owner: NDArray[np.intp]) -> NDArray[np.
 
 def _share_above(similarity: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
     counts, _ = np.histogram(similarity, [-np.inf, *STEPS, np.inf], weights=weight)
-    return np.asarray(np.cumsum(counts[:0:-1])[::-1] / counts.sum())
+    total = counts.sum()
+    return np.asarray(np.cumsum(counts[:0:-1])[::-1] / (total or np.nan))

@@ -9,8 +9,7 @@ from edge.bench.evaluate.calibrate import LEAST_PEOPLE, fit
 from edge.bench.evaluate.galleries import WANTED, held_out, sizes_for, try_galleries
 from edge.bench.evaluate.rates import Scores, curve, lines
 from edge.bench.evaluate.visits import try_visits
-from edge.errors import EvaluationRefused
-from edge.extras import way_to_install
+from edge.bench.plots import new_figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,7 +144,9 @@ def _visits(people: People, calibration: Calibration, draws: int) -> list[VisitT
     ]
 
 
-def _said(rate: Rate) -> str:
+def _said(rate: Rate | None) -> str:
+    if rate is None:
+        return "nobody has two photos"
     return f"{_percent(rate.value)} ({_percent(rate.low)} to {_percent(rate.high)})"
 
 
@@ -154,11 +155,7 @@ def _percent(rate: float) -> str:
 
 
 def _figure(columns: int = 1) -> Any:
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - a second that only a plot costs
-    except ImportError as error:
-        raise EvaluationRefused(f"a plot needs matplotlib: {way_to_install('eval')}") from error
-    return Figure(figsize=(6 * columns, 4.5), layout="constrained")
+    return new_figure(figsize=(6 * columns, 4.5), layout="constrained")
 
 
 def _plot_roc(report: EvaluationReport, path: Path) -> Path:
@@ -166,6 +163,8 @@ def _plot_roc(report: EvaluationReport, path: Path) -> Path:
     axes = figure.subplots()
     axes.plot(report.curve.fmr, 1 - report.curve.fnmr)
     for one in report.lines:
+        if one.fnmr is None:
+            continue
         errors = [[one.fnmr.high - one.fnmr.value], [one.fnmr.value - one.fnmr.low]]
         axes.errorbar(one.fmr.value, 1 - one.fnmr.value, yerr=errors, fmt="o", capsize=4)
     axes.set_xscale("log")
@@ -200,10 +199,10 @@ def _plot_galleries(report: EvaluationReport, path: Path) -> Path:
         _points(left, own, [one.fpir for one in own], f"asked for {_percent(wanted)}")
         left.axhline(100 * wanted, color=left.lines[-1].get_color(), linestyle=":")
         _points(right, own, [one.fnir for one in own], f"asked for {_percent(wanted)}")
+        right.legend()
     for axes, name in ((left, "strangers let in (FPIR), %"), (right, "residents missed (FNIR), %")):
         axes.set_xlabel("residents, one photo each")
         axes.set_ylabel(name)
-    right.legend()
     figure.savefig(path)
     return path
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge.bench.lists import read_lines
 from edge.errors import EvaluationRefused
 
 if TYPE_CHECKING:
@@ -36,10 +37,10 @@ def read_pairs(file: Path, images: Path) -> list[Pair]:
     The first line may hold "folds pairs-per-fold" or one number; each fold has that many pairs
     of each kind. Raises `EvaluationRefused` naming the line that is not a pair.
     """
-    rows = [line.split() for line in file.read_text().splitlines() if line.strip()]
+    rows = [line.split() for line in read_lines(file) if line.strip()]
     per_fold = None
-    if rows and all(word.isdigit() for word in rows[0]):
-        per_fold = 2 * int(rows[0][-1])
+    if rows and all(word.isdecimal() for word in rows[0]):
+        per_fold = 2 * int(rows[0][-1]) or None
         rows = rows[1:]
     pairs = []
     for number, words in enumerate(rows):
@@ -92,10 +93,10 @@ def tar_at(genuine: NDArray[np.float64], impostor: NDArray[np.float64], rate: fl
 
 
 def _pair(words: Sequence[str], fold: int, images: Path, file: Path) -> Pair:
-    if len(words) == 3 and words[1].isdigit() and words[2].isdigit():
+    if len(words) == 3 and words[1].isdecimal() and words[2].isdecimal():
         name, first, second = words
         return Pair(_photo(images, name, first), _photo(images, name, second), is_same=True, fold=fold)
-    if len(words) == 4 and words[1].isdigit() and words[3].isdigit():
+    if len(words) == 4 and words[1].isdecimal() and words[3].isdecimal():
         one, other = _photo(images, words[0], words[1]), _photo(images, words[2], words[3])
         return Pair(one, other, is_same=False, fold=fold)
     raise EvaluationRefused(

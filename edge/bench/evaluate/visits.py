@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.bench.evaluate.rates import INTERVAL, Rate
+from edge.bench.evaluate.rates import INTERVAL, Rate, rate_of_people
 from edge.recognition.evidence import EQUAL_LOOKS, MAX_SHOTS, share_of_look
 
 if TYPE_CHECKING:
@@ -98,4 +98,4 @@ def _rate(passed: NDArray[np.bool_], rng: np.random.Generator) -> Rate:
     by_visitor = passed.mean(axis=0)
     drawn = [by_visitor[rng.integers(len(by_visitor), size=len(by_visitor))].mean() for _ in range(1000)]
     low, high = np.quantile(drawn, INTERVAL)
-    return Rate(float(by_visitor.mean()), float(low), float(high))
+    return rate_of_people(float(by_visitor.mean()), (float(low), float(high)), len(by_visitor))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from edge.bench.gate.scenes import MOST_WAIT
@@ -24,7 +25,7 @@ def totals(results: Sequence[Result]) -> dict[str, Any]:
         "expected": sum(result.expected for result in results),
         "let_in": len(waits),
         "within": sum(wait <= MOST_WAIT for wait in waits),
-        "median_wait_s": waits[len(waits) // 2] if waits else None,
+        "median_wait_s": median(waits) if waits else None,
         "longest_wait_s": waits[-1] if waits else None,
         "twice": sum(result.twice for result in results),
         "wrong": sum(len(result.wrong) for result in results),

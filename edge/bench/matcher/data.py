@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge.errors import EvaluationRefused
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -46,8 +48,11 @@ def padded(residents: Mapping[str, Sequence[ArrayLike]], templates: int, seed: i
 
     The synthetic people's centres have mean and covariance of the real people's, and their
     templates spread around them as real shots of one person do. Probes are drawn likewise: half
-    of them new pictures of people in the gallery, half strangers.
+    of them new pictures of people in the gallery, half strangers. Raises `EvaluationRefused` for one
+    person alone: they have no statistics.
     """
+    if len(residents) < 2:
+        raise EvaluationRefused(f"{len(residents)} people, at least 2 are needed to make more like them")
     rng = np.random.default_rng(seed)
     real = [np.array(rows, np.float32) for rows in residents.values()]
     centres, spread = _statistics(real)

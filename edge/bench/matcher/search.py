@@ -18,9 +18,11 @@ import numpy as np
 
 from edge.bench.matcher.peers import PEERS
 from edge.bench.peer import Adapter, Decide
+from edge.bench.plots import new_figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from edge.bench.matcher.data import Crowd
     from edge.bench.matcher.peers import Query
@@ -161,14 +163,13 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def plot(found: dict[str, Any], target: str) -> None:
-    """Draw time over gallery size for one probe at a time into the file `target` (PNG)."""
-    import matplotlib as mpl  # noqa: PLC0415 - optional and slow to import
+def plot(found: dict[str, Any], target: Path) -> None:
+    """Draw time over gallery size for one probe at a time into the file `target`.
 
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415 - ditto
-
-    figure, axes = plt.subplots(figsize=(8, 5))
+    Raises `EvaluationRefused` without matplotlib.
+    """
+    figure = new_figure(figsize=(8, 5))
+    axes = figure.subplots()
     lines: dict[str, list[tuple[int, float]]] = defaultdict(list)
     for f in found["figures"]:
         if f["probes"] == 1:
@@ -177,6 +178,6 @@ def plot(found: dict[str, Any], target: str) -> None:
         axes.loglog(*zip(*sorted(points), strict=True), marker="o", label=name)
     axes.set(xlabel="templates", ylabel="microseconds per probe (median)", title=found["gallery"])
     axes.grid(visible=True, which="both", alpha=0.3)
-    axes.legend()
+    if lines:
+        axes.legend()
     figure.savefig(target, dpi=120, bbox_inches="tight")
-    plt.close(figure)

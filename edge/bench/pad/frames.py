@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from edge.faces.tracker import Track
     from edge.ports import Detector
 
+    Errors = tuple[float | None, float | None, float | None]
+
 FRAMES_PER_SECOND = 10.0
 WINDOW_FRAMES = 10
 LINES = (0.3, 0.5, 0.7, 0.9)
@@ -46,13 +48,13 @@ class FrameRates:
     """Error rates of one opinion. APCER is the mean over presentations, BPCER over people.
 
     `auc` is over one mean score per presentation; `at` gives (APCER, worst presentation's,
-    BPCER) by line, `windows` the same for means over ten frames at .5.
+    BPCER) by line, `windows` the same for means over ten frames at .5. None is what nobody was there for.
     """
 
     name: str
-    auc: float
-    at: Mapping[float, tuple[float, float, float]]
-    windows: tuple[float, float, float]
+    auc: float | None
+    at: Mapping[float, Errors]
+    windows: Errors
 
 
 class FrameScorer:
@@ -114,22 +116,26 @@ def _windows(nets: Sequence[str], frames: Sequence[Mapping[str, float]]) -> list
     return [_score(nets, {name: fmean(one[name] for one in part) for name in nets}) for part in parts]
 
 
-def _errors(scored: Sequence[tuple[Presentation, list[float]]], line: float) -> tuple[float, float, float]:
+def _errors(scored: Sequence[tuple[Presentation, list[float]]], line: float) -> Errors:
     attacks = [fmean(score >= line for score in scores) for one, scores in scored if one.is_attack]
     people: dict[str, list[float]] = {}
     for one, scores in scored:
         if not one.is_attack:
             people.setdefault(one.person, []).extend(scores)
     refused = [fmean(score < line for score in scores) for scores in people.values()]
-    return (fmean(attacks or [0.0]), max(attacks, default=0.0), fmean(refused or [0.0]))
+    return (
+        fmean(attacks) if attacks else None,
+        max(attacks, default=None),
+        fmean(refused) if refused else None,
+    )
 
 
-def _auc(means: Sequence[tuple[bool, float]]) -> float:
-    """Return how often a living face scores above an attack, ties half."""
+def _auc(means: Sequence[tuple[bool, float]]) -> float | None:
+    """Return how often a living face scores above an attack, ties half; None without either."""
     live = [score for is_attack, score in means if not is_attack]
     attacks = [score for is_attack, score in means if is_attack]
     wins = [(one > other) + (one == other) / 2 for one in live for other in attacks]
-    return fmean(wins) if wins else 1.0
+    return fmean(wins) if wins else None
 
 
 def frame_table(rates: Sequence[FrameRates]) -> str:
@@ -138,9 +144,11 @@ def frame_table(rates: Sequence[FrameRates]) -> str:
     lines.append("|---|---|" + "---|" * (len(LINES) + 1))
     for one in rates:
         cells = [_cell(*one.at[line]) for line in LINES] + [_cell(*one.windows)]
-        lines.append(f"| {one.name} | {one.auc:.3f} | {' | '.join(cells)} |")
+        auc = "-" if one.auc is None else f"{one.auc:.3f}"
+        lines.append(f"| {one.name} | {auc} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _cell(apcer: float, worst: float, bpcer: float) -> str:
-    return f"{100 * apcer:.1f} ({100 * worst:.0f}) / {100 * bpcer:.1f}"
+def _cell(apcer: float | None, worst: float | None, bpcer: float | None) -> str:
+    attacks = "-" if apcer is None or worst is None else f"{100 * apcer:.1f} ({100 * worst:.0f})"
+    return f"{attacks} / {'-' if bpcer is None else f'{100 * bpcer:.1f}'}"

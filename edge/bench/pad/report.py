@@ -6,8 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from edge.bench.pad.result import CLAIMS, PadResult, Species
-from edge.errors import EvaluationRefused
-from edge.extras import way_to_install
+from edge.bench.plots import new_figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,14 +63,23 @@ def _living(result: PadResult) -> str:
     people = result.bona_fide
     low, high = people.interval
     person, worst = people.worst
-    median_s, worst_s = result.seconds_to_verdict
+    if not people.judged_people:
+        return f"Living people: none of {people.people} could be judged, so nothing is known of refusals."
     return (
         f"Living people: {people.judged_people} of {people.people} could be judged; the others never came"
         f" near enough. BPCER per try, mean over people: {percent(people.bpcer)} (95 %, over people:"
         f" {percent(low)} to {percent(high)}; {people.tries} tries; worst: {person}, {percent(worst)})."
-        f" Refused throughout a visit: {percent(people.refused_visits)} of people. A pass took"
-        f" {median_s:.2f} s from the first frame of the clip (median; worst {worst_s:.2f} s) and"
-        f" {result.cpu_ms_per_frame:.0f} ms of CPU a frame."
+        f" Refused throughout a visit: {percent(people.refused_visits)} of people."
+        f" {_passes(result)} {result.cpu_ms_per_frame:.0f} ms of CPU a frame."
+    )
+
+
+def _passes(result: PadResult) -> str:
+    if result.seconds_to_verdict is None:
+        return "Nobody passed. Looking took"
+    median_s, worst_s = result.seconds_to_verdict
+    return (
+        f"A pass took {median_s:.2f} s from the first frame of the clip (median; worst {worst_s:.2f} s) and"
     )
 
 
@@ -83,9 +91,13 @@ def sentence(result: PadResult) -> str:
         return "No attack was presented, so nothing may be said about attacks."
     judged = sum(one.judged for one in result.species)
     accepted = sum(one.accepted for one in result.species)
+    living = (
+        f"{percent(people.bpcer)} of the tries of {people.judged_people} living people were refused"
+        if people.judged_people
+        else "no living person could be judged"
+    )
     return (
-        f"On {judged} recorded attack presentations {accepted} were accepted, while"
-        f" {percent(people.bpcer)} of the tries of {people.judged_people} living people were refused. For"
+        f"On {judged} recorded attack presentations {accepted} were accepted, while {living}. For"
         f" the worst species ({worst.name}, {worst.judged} presentations) the true acceptance rate may be"
         f" as high as {percent(worst.interval[1])} (95 % interval)."
     )
@@ -103,21 +115,18 @@ def still_needed(result: PadResult) -> str:
 def draw(results: Sequence[PadResult], path: Path) -> None:
     """Write a plot of every species' APCER with its interval, and of BPCER, to `path`.
 
-    Raises `EvaluationRefused` without matplotlib.
+    A rate of nothing has an interval and no point. Raises `EvaluationRefused` without matplotlib.
     """
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - a second that only a plot costs
-    except ImportError as error:
-        raise EvaluationRefused(f"a plot needs matplotlib: {way_to_install('eval')}") from error
-    figure = Figure(
+    figure = new_figure(
         figsize=(8, 1.5 + 0.5 * sum(len(one.species) + 1 for one in results)), layout="constrained"
     )
     axes = figure.subplots()
     names: list[str] = []
     for name, rate, (low, high) in _bars(results):
-        errors = [[100 * (rate - low)], [100 * (high - rate)]]
+        middle, point = ((low + high) / 2, "") if rate is None else (rate, "o")
+        errors = [[100 * (middle - low)], [100 * (high - middle)]]
         colour = "tab:red" if name.startswith("APCER") else "tab:blue"
-        axes.errorbar(100 * rate, len(names), xerr=errors, fmt="o", capsize=4, color=colour)
+        axes.errorbar(100 * middle, len(names), xerr=errors, fmt=point, capsize=4, color=colour)
         names.append(name)
     axes.set_yticks(range(len(names)), names)
     axes.set_xlim(-2, 102)
@@ -126,10 +135,10 @@ def draw(results: Sequence[PadResult], path: Path) -> None:
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
-def _bars(results: Sequence[PadResult]) -> list[tuple[str, float, tuple[float, float]]]:
-    bars = []
+def _bars(results: Sequence[PadResult]) -> list[tuple[str, float | None, tuple[float, float]]]:
+    bars: list[tuple[str, float | None, tuple[float, float]]] = []
     for result in results:
         nets = "+".join(result.nets)
-        bars += [(f"APCER {one.name}\n{nets}", one.apcer or 0.0, one.interval) for one in result.species]
+        bars += [(f"APCER {one.name}\n{nets}", one.apcer, one.interval) for one in result.species]
         bars.append((f"BPCER\n{nets}", result.bona_fide.bpcer, result.bona_fide.interval))
     return bars

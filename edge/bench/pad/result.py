@@ -57,16 +57,16 @@ class BonaFide:
     """Living people. `bpcer` is the mean over people of each one's share of refused tries.
 
     `refused_visits` is the share of people whose first visit (the tries before the pause) never
-    passed, `non_response` the share who could never be judged.
+    passed, `non_response` the share who could never be judged. None where nobody is there to be counted.
     """
 
     people: int
     judged_people: int
     tries: int
-    bpcer: float
+    bpcer: float | None
     interval: tuple[float, float]
-    refused_visits: float
-    non_response: float
+    refused_visits: float | None
+    non_response: float | None
     worst: tuple[str, float]
 
 
@@ -77,8 +77,8 @@ class PadResult:
     nets: tuple[str, ...]
     species: tuple[Species, ...]
     bona_fide: BonaFide
-    seconds_to_verdict: tuple[float, float]
-    """Median and worst, from the first frame of the clip, living people who passed."""
+    seconds_to_verdict: tuple[float, float] | None
+    """Median and worst, from the first frame of the clip, living people who passed; None where nobody did."""
     cpu_ms_per_frame: float
 
 
@@ -126,10 +126,10 @@ def _bona_fide(watched: Sequence[WatchedRecording]) -> BonaFide:
         len(people),
         len(refused),
         sum(len(one.answers) for one in watched),
-        fmean(refused.values()) if refused else 0.0,
+        fmean(refused.values()) if refused else None,
         _interval(list(refused.values())),
-        fmean(visits) if visits else 0.0,
-        1.0 - len(refused) / len(people) if people else 0.0,
+        fmean(visits) if visits else None,
+        1.0 - len(refused) / len(people) if people else None,
         max(refused.items(), key=lambda pair: pair[1], default=("nobody", 0.0)),
     )
 
@@ -144,7 +144,7 @@ def _first_visit_failed(clips: Sequence[WatchedRecording]) -> bool:
     return not first.is_accepted_within(MAX_FAILURES)
 
 
-def _waits(watched: Sequence[WatchedRecording]) -> tuple[float, float]:
+def _waits(watched: Sequence[WatchedRecording]) -> tuple[float, float] | None:
     passes = [next((t.time for t in one.tries if t.verdict.passed), None) for one in watched]
     seconds = [at - one.presentation.start for at, one in zip(passes, watched, strict=True) if at is not None]
-    return (median(seconds), max(seconds)) if seconds else (0.0, 0.0)
+    return (median(seconds), max(seconds)) if seconds else None

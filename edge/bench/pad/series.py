@@ -144,8 +144,7 @@ def run_series(
     Raises `EvaluationRefused` for a name that is not one of `SERIES`. `make_check` makes a fresh
     liveness check for every clip; `report` hears of each variation as it begins.
     """
-    if unknown := sorted(set(names) - set(SERIES)):
-        raise EvaluationRefused(f"no series is called {', '.join(unknown)}: there are {', '.join(SERIES)}")
+    require_series(names)
     rows = []
     for name in names:
         for variation, shown in SERIES[name](presentations):
@@ -153,6 +152,12 @@ def run_series(
             played = [(one, _play(one, models, matcher, make_check())) for one in shown]
             rows.append(_row(name, variation, played))
     return rows
+
+
+def require_series(names: Sequence[str]) -> None:
+    """Raise `EvaluationRefused` for a name that is not one of `SERIES`."""
+    if unknown := sorted(set(names) - set(SERIES)):
+        raise EvaluationRefused(f"no series is called {', '.join(unknown)}: there are {', '.join(SERIES)}")
 
 
 def _play(shown: Shown, models: Models, matcher: Identifier, check: LivenessCheck | None) -> list[Decision]:

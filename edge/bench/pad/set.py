@@ -7,11 +7,11 @@ species `live` is a living person, every other one an attack instrument.
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edge.bench.lists import read_rows
 from edge.errors import EvaluationRefused
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LIVE = "live"
+INDEX = ("path", "kind", "identity", "label")
 CLIPS = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v"})
 
 
@@ -51,18 +52,10 @@ def load_presentations(folder: Path, listing: Path | None = None) -> list[Presen
     return found
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise EvaluationRefused(f"{path} cannot be read: {error}") from error
-
-
 def _listed(folder: Path, listing: Path, *, must_exist: bool) -> list[Presentation]:
     if not must_exist and not listing.is_file():
         return []
-    return [_presentation(folder, row, listing) for row in _rows(listing)]
+    return [_presentation(folder, row, listing) for row in read_rows(listing)]
 
 
 def _presentation(folder: Path, row: Mapping[str, str], listing: Path) -> Presentation:
@@ -73,20 +66,29 @@ def _presentation(folder: Path, row: Mapping[str, str], listing: Path) -> Presen
     except (KeyError, ValueError) as error:
         rule = "columns path, person, species and, if wanted, start and end in seconds"
         raise EvaluationRefused(f"{listing}: {error}: {rule}") from error
+    if not 0 <= start < end:
+        raise EvaluationRefused(f"{listing}: {path.name} from {start:g} to {end:g} s is no part of a clip")
+    if not presentation.person or not presentation.species:
+        raise EvaluationRefused(f"{listing}: {path.name} has no person, or no species")
     if not path.is_file():
         raise EvaluationRefused(f"{listing} names {path}, which is not there")
     return presentation
 
 
 def _indexed(folder: Path) -> list[Presentation]:
-    """Return the clips of one person each in the shared set's index; its labels are the species."""
+    """Return the clips of one person each in the shared set's index; its labels are the species.
+
+    A file of that name with other columns is somebody else's, and no list.
+    """
     index = folder / "index.csv"
-    if not index.is_file():
-        return []
+    rows = read_rows(index) if index.is_file() else []
     return [
         Presentation(folder / row["path"], row["identity"], row["label"])
-        for row in _rows(index)
-        if row["kind"] == "video" and row["identity"] != "none" and ";" not in row["identity"]
+        for row in rows
+        if set(INDEX) <= row.keys()
+        and row["kind"] == "video"
+        and row["identity"] != "none"
+        and ";" not in row["identity"]
     ]
 
 

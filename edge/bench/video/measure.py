@@ -18,12 +18,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from edge.errors import EvaluationRefused
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from edge.domain import Decision
     from edge.replay.door import Figures
+
+WALK_UP_SECONDS = 3.0
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -40,22 +44,25 @@ class Case:
     liveness: Literal["off", "passive", "strict"] = "off"
 
 
-def clip_figures(figures: Figures, decisions: Sequence[Decision]) -> dict[str, Any]:
-    """Return the costs of one replay as JSON: milliseconds of CPU and wall clock per frame."""
+def clip_figures(figures: Figures, decisions: Sequence[Decision], fps: float) -> dict[str, Any]:
+    """Return the costs of one replay as JSON: milliseconds of CPU and wall clock per frame.
+
+    `fps` is how many frames a second the recording has: so many of them are a walk-up.
+    """
     cpu, wall = np.array(figures.frame_cpu_s) * 1e3, np.array(figures.frame_wall_s) * 1e3
     grants = [d for d in decisions if d.verdict == "grant"]
     first = next((n for n, seen in enumerate(figures.frame_faces) if seen), None)
-    named = {}
+    named: dict[str, float] = {}
     for grant in grants:
-        if first is not None:
-            named[str(grant.resident_id)] = round(float(cpu[first : grant.frame_seq + 1].sum()), 2)
+        if first is not None:  # the first time only: somebody may be let in again later on
+            named.setdefault(str(grant.resident_id), round(float(cpu[first : grant.frame_seq + 1].sum()), 2))
     return {
         "frames": figures.frames,
         "cpu_ms_mean": round(float(cpu.mean()), 3),
         **{f"cpu_ms_p{p}": round(float(np.percentile(cpu, p)), 3) for p in (50, 95, 99, 100)},
         **{f"wall_ms_p{p}": round(float(np.percentile(wall, p)), 3) for p in (50, 95, 99)},
         "frames_per_s": round(figures.frames / max(figures.wall_s, 1e-9), 1),
-        "cpu_ms_per_3s_walk_up": round(float(cpu.mean()) * 90, 1),
+        "cpu_ms_per_3s_walk_up": round(float(cpu.mean()) * WALK_UP_SECONDS * fps, 1),
         "cpu_ms_to_first_name": named,
         "decode_cpu_ms_mean": round(1e3 * figures.decode_cpu_s / max(figures.frames, 1), 3),
         "embeddings": figures.watch.count("embed"),
@@ -98,7 +105,11 @@ def run_peer(script: Path, models: Path, case: Case, peer: str, pad: Path | None
 def _run(command: list[str]) -> dict[str, Any]:
     """Run a child; add its whole CPU and wall clock, start-up included."""
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | ONE_THREAD)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ | ONE_THREAD)
+    if done.returncode:
+        # The last line of what Python says of an error: "edge.errors.EnrolmentRefused: --gallery x: ..."
+        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise EvaluationRefused(f"nothing was measured: {said.partition(': ')[2] or said}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

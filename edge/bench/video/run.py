@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from edge.controller import DoorOutcome
-    from edge.domain import Decision, Frame
+    from edge.domain import Frame
     from edge.faces.liveness.load import Mode
 
 
@@ -45,13 +45,10 @@ def main(clip: str, fpir: str, mode: str, liveness: Mode, galleries: list[str]) 
         played = itertools.takewhile(lambda _: not door.figures.watch.count("embed"), played)
     decisions = [outcome.decision for _, outcomes in played for outcome in outcomes]
     camera.close()
-    _print(door, decisions, len(folders.residents), ready_mb)
+    memory = {"residents": len(folders.residents), "rss_ready_mb": ready_mb, "rss_peak_mb": memory_mb()[1]}
+    memory |= {"private_mb": private_mb()}
 
-
-def _print(door: ReplayDoor, decisions: list[Decision], residents: int, ready_mb: float) -> None:
     from edge.bench.video.measure import clip_figures  # noqa: PLC0415 - after the measurement
 
-    found = clip_figures(door.figures, decisions)
-    found |= {"residents": residents, "rss_ready_mb": ready_mb, "rss_peak_mb": memory_mb()[1]}
-    found |= {"private_mb": private_mb()}
+    found = clip_figures(door.figures, decisions, camera.fps) | memory
     print(json.dumps(found))  # noqa: T201 - the parent process reads it

@@ -33,7 +33,7 @@ def enrol(clips: tuple[Path, ...], model: str, liveness: Literal["passive", "off
     models = open_models(model)
     enrolled = 0
     for clip in clips:
-        files = sorted(clip.iterdir()) if clip.is_dir() else [clip]
+        files = _files(clip)
         found = sitting(files, models, liveness)
         objection, report = found.outcome.objection, found.outcome.report
         enrolled += objection is None
@@ -41,3 +41,15 @@ def enrol(clips: tuple[Path, ...], model: str, liveness: Literal["passive", "off
         lowest = f", lowest similarity of held-out shots {report.lowest:.2f}" if report else ""
         click.echo(f"{clip.name}: {told}, {found.seconds:.0f} s of video{lowest}")
     click.echo(f"{enrolled} of {len(clips)} enrolled, liveness {liveness}")
+
+
+def _files(clip: Path) -> list[Path]:
+    """Return the recordings that a name stands for. Raises `EvaluationRefused` for a folder without any."""
+    from edge.errors import EvaluationRefused
+
+    if not clip.is_dir():
+        return [clip]
+    files = sorted(file for file in clip.iterdir() if file.is_file() and not file.name.startswith("."))
+    if not files:
+        raise EvaluationRefused(f"{clip}: no recordings in it; a folder is one person's")
+    return files

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from edge.cli.rates import RATE
 from edge.cli.recording import FOLDER, liveness_option, people_option
+from edge.cli.written import WRITTEN_FOLDER
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edge.bench.gate.run import Result
 
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("--fpir", type=RATE, default=1e-3, show_default=True, help="Strangers let in per visit.")
 @click.option("--only", default="", help="Scenes whose name holds this.")
 @click.option("--short", is_flag=True, help="One of each kind, no hours.")
-@click.option("--report", type=click.Path(path_type=Path), help="Folder for a table and a plot.")
+@click.option("--report", type=WRITTEN_FOLDER, help="Folder for a table and a plot.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per scene, then the totals.")
 def gate(
     people: Path,

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import click
 
 from edge.cli.json_option import report_json_option
-from edge.cli.rates import RATE
+from edge.cli.rates import RATE, Measure
 from edge.cli.recording import RECORDING, galleries_option, liveness_option
 from edge.lazy_group import LazyGroup
 
@@ -40,7 +40,13 @@ def bench() -> None:
 @click.argument("clip", type=RECORDING)
 @galleries_option
 @click.option("--fpir", type=RATE, default=1e-3, show_default=True, help="Strangers let in per visit.")
-@click.option("--rounds", default=3, show_default=True, help="Fresh processes, ours and theirs in turn.")
+@click.option(
+    "--rounds",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Fresh processes, ours and theirs in turn.",
+)
 @liveness_option("off", "off", "passive", "strict")
 @click.option("--peer-script", type=click.Path(exists=True, path_type=Path), help="A script of peers to run.")
 @click.option("--peer-models", type=click.Path(exists=True, path_type=Path), help="Their model files.")
@@ -111,7 +117,13 @@ def video(
 @click.command()
 @click.argument("clip", type=RECORDING)
 @galleries_option
-@click.option("--minutes", default=30.0, show_default=True, help="Minutes of recording to show.")
+@click.option(
+    "--minutes",
+    default=30.0,
+    show_default=True,
+    type=Measure(0, 60 * 24 * 366, min_open=True),
+    help="Minutes of recording to show.",
+)
 @report_json_option
 def soak(clip: Path, galleries: tuple[Path, ...], minutes: float, as_json: bool) -> None:
     """Play CLIP in a loop, as fast as it goes: memory, open files and decisions of every loop.
@@ -140,7 +152,7 @@ def _table(report: dict[str, Any]) -> str:
         " longest {cpu_ms_p100}; decoding {decode_cpu_ms_mean}".format(**ours),
         "  wall ms a frame: p50 {wall_ms_p50}, p95 {wall_ms_p95}, p99 {wall_ms_p99};"
         " {frames_per_s} frames/s".format(**ours),
-        "  CPU ms: {cpu_ms_per_3s_walk_up} in a 3 s walk-up, {cpu_ms_to_first_name} to a name".format(**ours),
+        "  CPU ms: {cpu_ms_per_3s_walk_up} in 3 s of it, {cpu_ms_to_first_name} to a name".format(**ours),
         "  memory: {rss_ready_mb} MB ready, {rss_peak_mb} MB at most,"
         " {private_mb} MB at the end without mapped libraries".format(**ours),
         "  cold start: {cold_start_cpu_ms:.0f} ms CPU, {cold_start_wall_ms:.0f} ms wall".format(**report),

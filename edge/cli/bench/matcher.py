@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge.cli.json_option import report_json_option
+from edge.cli.rates import Measure
+from edge.cli.written import WRITTEN_FILE
 
 if TYPE_CHECKING:
     from edge.bench.matcher.data import Crowd
@@ -39,8 +41,10 @@ SIZES = (500, 10_000, 100_000)
 )
 @click.option("--gallery", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Real people.")
 @click.option("--video", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Real probes.")
-@click.option("--seconds", default=5.0, show_default=True, help="Time per size and batch.")
-@click.option("--plot", "picture", type=click.Path(dir_okay=False, path_type=Path), help="PNG over the size.")
+@click.option(
+    "--seconds", default=5.0, show_default=True, type=Measure(0, 3600), help="Time per size and batch."
+)
+@click.option("--plot", "picture", type=WRITTEN_FILE, help="PNG over the size.")
 @click.option("--scale", is_flag=True, help="Only ours: load, memory, and changes during searches.")
 @report_json_option
 def matcher(
@@ -64,6 +68,12 @@ def matcher(
 
     Example: facegate bench matcher --templates 10000 --plot matcher.png
     """
+    from edge.bench.plots import require_plot
+    from edge.matcher.arena import MOST_DIM
+
+    require_plot(picture)
+    if not 1 <= dim <= MOST_DIM:
+        raise click.BadParameter(f"{dim} is not in the range 1<=x<={MOST_DIM}", param_hint="--dim")
     if scale:
         _echo_scale(sizes, dim, as_json)
         return
@@ -73,7 +83,7 @@ def matcher(
     if picture:
         from edge.bench.matcher.search import plot
 
-        plot(found, str(picture))
+        plot(found, picture)
     click.echo(json.dumps(found) if as_json else _text(found))
 
 

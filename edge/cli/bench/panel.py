@@ -10,12 +10,15 @@ from typing import Any
 import click
 
 from edge.cli.json_option import report_json_option
+from edge.cli.rates import Measure
 from edge.cli.recording import RECORDING, liveness_option
 
 
 @click.command()
 @click.argument("clip", type=RECORDING)
-@click.option("--seconds", default=20.0, show_default=True, help="Per phase; there are five.")
+@click.option(
+    "--seconds", default=20.0, show_default=True, type=Measure(1, 3600), help="Per phase; there are five."
+)
 @liveness_option("off", "off", "passive")
 @report_json_option
 def panel(clip: Path, seconds: float, liveness: str, as_json: bool) -> None:

@@ -11,14 +11,13 @@ import click
 
 from edge.cli.json_option import report_json_option
 from edge.cli.rates import RATE
+from edge.cli.written import WRITTEN_FOLDER
 from edge.lazy_group import LazyGroup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge.bench.evaluate.images import Embedded, PhotoEmbedder
-
-PICTURES = {".jpg", ".jpeg", ".png"}
 
 COMMANDS = {
     "verification": ("edge.cli.evaluate.group:verification", "One-to-one accuracy on labelled pairs."),
@@ -40,7 +39,7 @@ FOLDERS = click.option(
     required=True,
     multiple=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with one folder of photos per person; may be given several times.",
+    help="Folder with one folder of photos per person; may be given several times: a name is one person.",
 )
 NOTES = click.option(
     "--labels",
@@ -139,23 +138,27 @@ def open_set(
         f" threshold {found['threshold']:.4f} for an FPIR of {fpir:g};"
         f" {found['failure_to_acquire']} photos without a face\n"
         f"strangers: {found['false_accepts']} of {found['unknown_probes']} let in,"
-        f" FPIR {found['fpir']:.4f}\n"
-        f"residents: {found['misses']} of {found['genuine_probes']} missed, FNIR {found['fnir']:.4f};"
+        f" FPIR {_said(found['fpir'])}\n"
+        f"residents: {found['misses']} of {found['genuine_probes']} missed, FNIR {_said(found['fnir'])};"
         f" {found['wrong_identity']} taken for somebody else"
     )
     look = found["first_look"]
     click.echo(
         f"the same as a door's first look, threshold {look['threshold']:.4f}:"
         f" {look['false_accepts']} strangers let in, {look['misses']} residents missed,"
-        f" FNIR {look['fnir']:.4f}"
+        f" FNIR {_said(look['fnir'])}"
     )
+
+
+def _said(rate: float | None) -> str:
+    return "not known" if rate is None else f"{rate:.4f}"
 
 
 @click.command()
 @FOLDERS
 @NOTES
 @RELATIVES
-@click.option("--plots", type=click.Path(file_okay=False, path_type=Path), help="Write PNG plots here.")
+@click.option("--plots", type=WRITTEN_FOLDER, help="Write PNG plots here.")
 @click.option(
     "--draws", default=200, show_default=True, type=click.IntRange(1), help="Galleries of each size."
 )
@@ -179,9 +182,11 @@ def rates(
     """
     from edge.bench.evaluate import report as evaluate_report
     from edge.bench.evaluate.calibrate import People
+    from edge.bench.plots import require_plot
     from edge.faces.manifest import load_manifest
     from edge.matcher.calibration import calibration_of
 
+    require_plot(plots)
     own = load_manifest().model(model)
     calibration = calibration_of(model, own.calibration)
     photos, unacquired = _photos(folders, model, labels, with_relatives)
@@ -230,7 +235,7 @@ def calibrate(
     photos, _ = _photos(folders, model, labels, with_relatives)
     people = People.gather(photos)
     mean, fitted = fit(people, with_centre=centre, kept=own.centre if keep_centre else None)
-    calibration = tell_source(fitted, people, [folder.name for folder in folders])
+    calibration = tell_source(fitted, people, [folder.resolve().name for folder in folders])
     if save:
         with acting_as(owner_to_become(models_directory())):
             click.echo(save_calibration(own, mean, calibration))
@@ -245,18 +250,13 @@ def _photos(
     folders: Sequence[Path], model: str, labels: Path | None, with_relatives: bool
 ) -> tuple[dict[str, list[Embedded]], int]:
     """Return the embeddings by person, without a centre, and how many photos have no face."""
+    from edge.bench.evaluate.images import photos_in
     from edge.bench.evaluate.labels import LabelNotes, read_notes
 
     embedder = _embedder(model, raw=True)
-    named = {
-        person.name: person for images in folders for person in sorted(images.iterdir()) if person.is_dir()
-    }
     notes = read_notes(labels) if labels else LabelNotes()
-    people = notes.cleaned(named, with_relatives=with_relatives)
-    shots = {
-        name: [embedder.embed(path) for path in sorted(person.iterdir()) if path.suffix.lower() in PICTURES]
-        for name, person in people.items()
-    }
+    people = notes.cleaned(photos_in(folders), with_relatives=with_relatives)
+    shots = {name: [embedder.embed(path) for path in own] for name, own in people.items()}
     usable = {name: [shot for shot in own if shot is not None] for name, own in shots.items()}
     return usable, sum(shot is None for own in shots.values() for shot in own)
 

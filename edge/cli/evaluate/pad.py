@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge.cli.rates import Measure
+from edge.cli.written import WRITTEN_FILE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,14 +22,16 @@ if TYPE_CHECKING:
     from edge.bench.pad.series import SeriesTable
     from edge.bench.pad.set import Presentation
 
-FILE = click.Path(dir_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+REACH = Measure(1, 20)
+"""Less than the face itself shows none, and beyond this most pictures end."""
 
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--list", "listing", type=FILE, help="CSV of presentations: path, person, species, start, end.")
 @click.option("--nets", "sets", multiple=True, help="Networks, comma-separated; may be given several times.")
-@click.option("--reach", type=float, help="Hide the border: cut frames to this many face sizes first.")
+@click.option("--reach", type=REACH, help="Hide the border: cut frames to this many face sizes first.")
 @click.option("--door", is_flag=True, help="Also run the whole door: IAPAR, time to grant, cost by mode.")
 @click.option(
     "--series",
@@ -39,8 +44,8 @@ FILE = click.Path(dir_okay=False, path_type=Path)
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Enrol these people as well, a folder each: a small gallery hides wrong names.",
 )
-@click.option("--plot", type=FILE, help="Write a plot of the rates with their intervals (PNG, SVG).")
-@click.option("--page", "page_file", type=FILE, help="Write the honest-limits page (Markdown).")
+@click.option("--plot", type=WRITTEN_FILE, help="Write a plot of the rates with their intervals (PNG, SVG).")
+@click.option("--page", "page_file", type=WRITTEN_FILE, help="Write the honest-limits page (Markdown).")
 @click.option("--notes", type=FILE, help="Markdown to append to the page.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def pad(
@@ -66,16 +71,20 @@ def pad(
     from edge.bench.pad.page import door_line, door_section, page, series_section
     from edge.bench.pad.report import as_json as plain
     from edge.bench.pad.report import draw, sentence, still_needed, table
+    from edge.bench.pad.series import require_series
     from edge.bench.pad.set import load_presentations
+    from edge.bench.plots import require_plot
 
+    require_series(_listed(series))
+    require_plot(plot)
     presentations = load_presentations(folder, listing)
+    text = notes.read_text(encoding="utf-8", errors="replace") if notes else ""
     results = [_judged(presentations, names, reach) for names in sets or ("",)]
     doors = _doors(presentations, results) if door else []
-    tables = _series(presentations, sets or ("",), _listed(series), others) if series else []
+    tables = _series(presentations, sets or ("",), _listed(series), others) if _listed(series) else []
     if plot:
         draw(results, plot)
     if page_file:
-        text = notes.read_text(encoding="utf-8") if notes else ""
         place = os.path.relpath(plot, page_file.parent) if plot else None
         page_file.write_text(page(results, doors, text, place, tables), encoding="utf-8")
     if as_json:
