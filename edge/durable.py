@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -34,9 +35,24 @@ def write_first(path: Path, content: bytes) -> bool:
     return True
 
 
+def require_replaceable(path: Path) -> None:
+    """Raise OSError where a device, a pipe or a socket has this name: no file may take its place."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)):  # a folder is refused by rename
+        raise OSError(errno.EEXIST, "a device, pipe or socket has this name, and no file", str(path))
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[io.BufferedWriter]:
-    """Give a file to write (mode 0600) that becomes `path`, durably, when the block ends without error."""
+    """Give a file to write (mode 0600) that becomes `path`, durably, when the block ends without error.
+
+    It takes the place of a link of that name, not of what that leads to, and never that of a device: root
+    would have a file in place of /dev/stdout.
+    """
+    require_replaceable(path)
     with _draft(path) as (draft, file):
         yield file
         _sync(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,3 +36,13 @@ def test_a_folder_that_is_gone_is_told_by_the_file_that_was_to_be_there(
     with pytest.raises(FileNotFoundError) as failed:
         write(path, b"new")
     assert failed.value.filename == str(path)
+
+
+def test_no_file_takes_the_place_of_a_pipe(tmp_path):
+    """As root `facegate backup /dev/stdout` would otherwise leave a machine without that device."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="no file"):
+        write_whole(pipe, b"x")
+    assert pipe.is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]

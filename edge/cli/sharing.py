@@ -36,11 +36,13 @@ def request(door_id: str, file: Path, data: Path) -> None:
     from edge.errors import StoreError
     from edge.service.sharing.keys import signing_key
     from edge.site.sharing import SharingRequest
+    from edge.store.backup import require_own_name
     from edge.store.face_book import FACE_BOOK_FILE, FaceBook
     from edge.store.key_source import keyring_of
 
     if not file.absolute().parent.is_dir():
         raise StoreError(f"{file}: there is no folder {file.parent}; make it, or name another")
+    require_own_name(file)
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with closing(keyring_of(data)) as keyring, closing(FaceBook(data / FACE_BOOK_FILE, keyring)) as book:
         public = signing_key(book).public_key().public_bytes_raw()

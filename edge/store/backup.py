@@ -20,7 +20,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, cast
 
-from edge.durable import whole_file
+from edge.durable import require_replaceable, whole_file
 from edge.errors import StoreError
 from edge.store.account_rows import ACCOUNTS, ACCOUNTS_FILE
 from edge.store.acting import acting_as, owner_to_become
@@ -136,6 +136,17 @@ def require_backable(data: Path, file: Path) -> None:
         raise StoreError(f"{data}: no residents and no journal here; name the door's folder with --data")
     if not file.absolute().parent.is_dir():
         raise StoreError(f"{file}: there is no folder {file.parent}; make it, or name another")
+    require_own_name(file)
+
+
+def require_own_name(file: Path) -> None:
+    """Raise `StoreError` for the name of a link, a device or a pipe: the new file would replace it."""
+    try:
+        require_replaceable(file)
+    except OSError as error:
+        raise StoreError(f"{file}: {error.strerror}; name a file, and copy it when it is made") from error
+    if file.is_symlink():
+        raise StoreError(f"{file}: this is a link; name the file that it leads to, or another one")
 
 
 @contextmanager

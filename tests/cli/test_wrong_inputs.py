@@ -111,6 +111,9 @@ WRONG = [
     ("keys rotat", USAGE, "Did you mean 'rotate'?"),
     ("backup {}/x.fgb --data {}/none", FAILED, "name the door's"),
     ("backup {}/none/x.fgb --data {}", FAILED, "make it, or name another"),
+    ("backup {}/pipe --data {}", FAILED, "name a file, and copy it"),
+    ("backup {}/link --data {}", FAILED, "this is a link"),
+    ("sharing request front {}/pipe --data {}/new", FAILED, "name a file, and copy it"),
     ("restore {}/clip.mp4 --data {}/new", FAILED, "not a facegate backup"),
     ("restore --data {}/new", USAGE, "'FILE'; see facegate restore --help"),
     ("models install nosuch", FAILED, "the manifest has yunet"),
@@ -169,6 +172,7 @@ def folder(tmp_path_factory):
     (place / "clip.mp4").write_text("this is no video")
     os.mkfifo(place / "pipe")
     (place / "empty").mkdir()
+    (place / "link").symlink_to(place / "elsewhere.fgb")
     (place / "broken.toml").write_text("hello world")
     (place / "bad.png").write_bytes(b"\x89PNG\r\n")
     (place / "rules.toml").write_text('[levels.resident]\nschedule = "alway"\n')
