@@ -23,6 +23,13 @@ _MEANT = re.compile(r"([^@]*?\w\s*[:：]\s*[/\\／]+).*@", re.DOTALL)
 
 _ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
 
+_WIDE = {sign: chr(sign - 0xFEE0) for sign in range(0xFF01, 0xFF5F)} | {0x3002: "."}
+"""The wide forms of ASCII and the Chinese full stop: what Chinese keyboards type for `:`, `@`, `/`, `.`."""
+
+_IPV4 = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}", re.ASCII)
+_LOGIN = re.compile(rf"(.+)@({_PLACE.pattern})((?:[/?#].*)?)", re.DOTALL)
+"""An address without its `rtsp://`: admin:secret@192.0.2.7/live."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -61,6 +68,11 @@ class Address:
         user, password = _escaped(self.user), _escaped(self.password or "")
         return f"{self.scheme}://{user}{':' if password else ''}{password}@{self.place}{self.tail}"
 
+    def wide_sign(self) -> str:
+        """Return the first wide sign in it; empty where all are plain. A password may have any sign."""
+        signs = f"{self.user or ''}{self.place}{self.tail}"
+        return next((sign for sign in signs if ord(sign) in _WIDE), "")
+
     def masked(self) -> str:
         """Return it as settings may show it: no password, nor a path or query that may hold one."""
         user = "" if self.user is None else f"{self.user}:{MASK}@"
@@ -74,19 +86,47 @@ def _escaped(text: str) -> str:
     return quote(_ESCAPE.sub("%25", text), safe="%!$&'()*+,;=-._~")
 
 
+def plain_sign(sign: str) -> str:
+    """Return the sign of an English keyboard that a wide one stands for."""
+    return sign.translate(_WIDE)
+
+
 def masked(text: str) -> str:
-    """Return `text`, without its secrets where it is an address, or was meant as one."""
-    address = Address.parse(text)
+    """Return `text`, without its secrets where it is an address, or was meant as one.
+
+    A wide sign counts as the plain one: what rtsp://admin：secret＠192.0.2.7 hides is no less secret.
+    """
+    address = Address.parse(text.translate(_WIDE))
     return _without_its_user(text) if address is None else address.masked()
+
+
+def is_ipv4(host: str) -> bool:
+    """Return whether a host is an IPv4 address of four numbers."""
+    return _IPV4.fullmatch(host) is not None and all(int(part) < 256 for part in host.split("."))
+
+
+def login_alone(text: str) -> str:
+    """Return the camera's place in an address that lacks its `rtsp://`, such as admin:secret@192.0.2.7/live.
+
+    Empty for anything else, such as the path of a recording: clips/me@home.mp4.
+    """
+    found = _LOGIN.fullmatch(text.strip().translate(_WIDE))
+    if found is None:
+        return ""
+    has_password = ":" in re.split(r"[/\\]", found[1], maxsplit=1)[0]
+    return found[2] if has_password or _IPV4.match(found[2]) else ""
 
 
 def _without_its_user(text: str) -> str:
     """Return a text without what follows `rtsp：//` or `ffmpeg:rtsp://`, where somebody logs in there."""
-    meant = _MEANT.match(text)
+    if place := login_alone(text):
+        meant = _MEANT.match(text)
+        return f"{meant[1] if meant else ''}{MASK}@{place}"
+    meant = _MEANT.match(text.replace("＠", "@"))
     if meant is None:
         return text
-    place = _PLACE.match(text, meant.end())
-    return f"{meant[1]}{MASK}@{place[0] if place else '?'}"
+    found = _PLACE.match(text, meant.end())
+    return f"{meant[1]}{MASK}@{found[0] if found else '?'}"
 
 
 def public_name(source: str) -> str:

@@ -59,6 +59,13 @@ def test_what_is_escaped_already_stays(escaped):
         "rtsp:/admin:Geheim99@192.0.2.7/live",
         " rtsp:\\\\admin:Geheim99@192.0.2.7",
         "exec:ffmpeg -i rtsp://admin:Geheim99@192.0.2.7/live",
+        "admin:Geheim99@192.0.2.7",
+        "admin:Geheim99@192.0.2.7:554/live",
+        "admin/Geheim99@192.0.2.7",
+        "rtsp://admin：Geheim99@192.0.2.7/live",
+        "rtsp://ａdmin:Geheim99＠192.0.2.7/live",
+        "rtsp：／／admin：Geheim99＠192.0.2.7／live",
+        "rtsp://192.0.2.7／live？pwd＝Geheim99",
     ],
 )
 def test_no_password_is_shown(source):
@@ -71,7 +78,8 @@ def test_no_password_is_shown(source):
 
 def test_what_holds_no_secret_is_shown_as_it_is():
     plain = ("0", "/dev/video0", "picamera", "clip.mp4", "clips/me@home.mp4", "see https://a.b/c")
-    for source in (*plain, "rtsp://10.0.0.8/Streaming/Channels/101"):
+    wide = ("/var/lib/x：y@home.mp4", "clip。mp4")
+    for source in (*plain, *wide, "rtsp://10.0.0.8/Streaming/Channels/101"):
         assert masked(source) == source
 
 
@@ -104,6 +112,15 @@ def test_an_address_that_no_camera_understands_is_refused(source):
         ("csi", "picamera"),
         ("ffmpeg:rtsp://admin:Geheim99@192.0.2.7/live#video=copy", "behind the first colon"),
         ("onvif://admin:Geheim99@192.0.2.7", "rtsp://"),
+        ("admin:Geheim99@192.0.2.7", "rtsp://"),
+        ("admin:Geheim99@cam.lan/live", "rtsp://"),
+        ("admin/Geheim99@192.0.2.7:554", "rtsp://"),
+        ("cam.lan:554/live", "rtsp://"),
+        ("rtsp//192.0.2.7/live", "rtsp://"),
+        ("usb:0", "/dev/video0"),
+        ("csi:0", "picamera"),
+        ("~/walk.mp4", "from / on"),
+        ("C:\\walk.mp4", "from / on"),
     ],
 )
 def test_a_camera_named_as_other_programs_do_is_no_file(source, write):
@@ -111,6 +128,12 @@ def test_a_camera_named_as_other_programs_do_is_no_file(source, write):
         check_source(source)
     assert write in str(refused.value)
     assert "Geheim99" not in str(refused.value)
+
+
+def test_a_wide_sign_is_named_with_the_plain_one_and_a_password_may_have_any():
+    with pytest.raises(ConfigError, match=r"'：' \(U\+FF1A\) is a wide sign; write :"):
+        check_source("rtsp://keeper：Geheim99@10.0.0.8/x")
+    check_source("rtsp://keeper:＃５。＠@10.0.0.8/x")
 
 
 @given(st.text(max_size=80))
@@ -133,6 +156,12 @@ def test_any_text_is_parsed_without_a_crash(text):
         "http:10.0.0.8",
         "rtsp://10.0.0.8:99999/x",
         "rtsp://admin:Geheim99@10.0.0.8:0/x",
+        "rtsp://admin：Geheim99@10.0.0.8/x",
+        "rtsp://admin:Geheim99＠10.0.0.8/x",
+        "rtsp://10。0。0。8/x",
+        "rtsp://10.0.0.8／x",
+        "rtsp://10.0.0.400/x",
+        "rtsp://admin:Geheim99@10.0.8/x",
     ],
 )
 def test_an_address_with_a_slip_is_no_file(source):

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.addresses import Address, masked, public_name
+from edge.addresses import Address, is_ipv4, login_alone, masked, plain_sign, public_name
 from edge.camera.file import open_recording
 from edge.camera.lag import Stamps
 from edge.camera.opencv import OpenCvCamera, rtsp_connector, v4l2_connector
@@ -27,13 +27,19 @@ _MISTYPED = re.compile(r"\s*(?:rtsps?|https?|rtmp|udp|file)\s*[:：]\s*[/\\／]*
 """What would be an address, with a sign wrong or missing; as a file it would be looked for without end."""
 _BARE_IPV6 = re.compile(r"\w+://(?:.*@)?[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*(?:[/?#][^@]*)?")
 """Nobody can tell whether `fe80::1:554` ends with a port."""
+_IN_FRONT = "rtsp:// in front of the camera's address"
 _OTHERWISE = tuple(
     (re.compile(sign, re.IGNORECASE | re.DOTALL), write)
     for sign, write in (
         (r"video\d+", "/dev/video0, with its number"),
-        (r"usb|webcam|camera|cam|-\d+|\d+\.\d+", "0, 1, ... or /dev/video0 for a USB camera"),
-        (r"csi|libcamera|lib camera|rpicam|raspicam|picamera\d|pi[ -]?cam", "picamera, or picamera:1"),
-        (r"(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?(?:/.*)?", "rtsp:// in front of the camera's address"),
+        (r"(?:usb|webcam|camera|cam)[ :#]?\d*|-\d+|\d+\.\d+", "0, 1, ... or /dev/video0 for a USB camera"),
+        (
+            r"(?:csi|libcamera|lib camera|rpicam|raspicam|pi[ -]?cam)[ :]?\d*|picamera[ #]?\d+",
+            "picamera, or picamera:1",
+        ),
+        (r"(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?(?:/.*)?", _IN_FRONT),
+        (r"rtsps?[/\\].*|(?!picamera:)[\w.-]+:\d+(?:/.*)?", _IN_FRONT),
+        (r"~.*|[a-z]:[/\\].*", "the whole path on this machine, from / on"),
         (
             r"(?:ffmpeg|exec|v4l2|onvif|gst|webrtc|dvrip|tapo|echo)[:：].*",
             "what stands behind the first colon",
@@ -41,6 +47,7 @@ _OTHERWISE = tuple(
     )
 )
 """Names of cameras in other programs: as a file each would be looked for without end."""
+_NUMBERS = re.compile(r"\d[\d.]*", re.ASCII)
 _PICAMERA = re.compile(r"picamera(?::(\d+))?")
 
 
@@ -77,12 +84,23 @@ def check_source(source: str) -> None:
         raise ConfigError(f"camera.source = {public_name(source)}: {rule}")
     if address is None and (found := _MISTYPED.match(source)) is not None:
         raise ConfigError(f"camera.source begins with {found[0]!r}: an address begins with rtsp://")
+    if address is not None and (wide := address.wide_sign()):
+        rule = f"{wide!r} (U+{ord(wide):04X}) is a wide sign; write {plain_sign(wide)}"
+        raise ConfigError(f"camera.source = {public_name(source)}: {rule}")
     if address is not None and _BARE_IPV6.fullmatch(source) is not None:
         rule = "an IPv6 address stands in brackets: rtsp://[fe80::1]:554/stream"
         raise ConfigError(f"camera.source = {public_name(source)}: {rule}")
     port = re.search(r":(\d+)$", "" if address is None else address.place)
     if port is not None and not 0 < int(port[1]) < 65_536:
         raise ConfigError(f"camera.source: {port[1]} is no port; the most is 65535, cameras use 554")
+    _require_a_place(address)
+
+
+def _require_a_place(address: Address | None) -> None:
+    """Refuse an address whose host cannot be one."""
+    host = "" if address is None else address.place.partition(":")[0]
+    if _NUMBERS.fullmatch(host) and not is_ipv4(host):
+        raise ConfigError(f"camera.source: {host} is no address: IPv4 has four numbers, up to 255")
     # A sign of a password that was not escaped: what stands for the host is a part of it, and is not
     # repeated.
     if address is not None and not address.place:
@@ -104,7 +122,9 @@ def missing_path(source: str) -> Path | None:
 
 def _meant(source: str) -> str:
     """Return what somebody may have meant who named a camera as other programs do; empty for a path."""
-    return next((write for sign, write in _OTHERWISE if sign.fullmatch(source.strip())), "")
+    is_login = login_alone(source) and _MISTYPED.match(source) is None
+    found = (write for sign, write in _OTHERWISE if sign.fullmatch(source.strip()))
+    return next(found, _IN_FRONT if is_login else "")
 
 
 def camera_opener(spec: CameraSpec, clock: Clock) -> Callable[[], Camera]:
@@ -121,6 +141,7 @@ def camera_opener(spec: CameraSpec, clock: Clock) -> Callable[[], Camera]:
 
 def _opener(spec: CameraSpec, clock: Clock) -> Callable[[], Camera]:
     source, size, name = spec.source, (spec.width, spec.height), public_name(spec.source)
+    check_source(source)
     address = Address.parse(source)
     if address is not None and address.scheme in RTSP:
         return partial(OpenCvCamera, name, rtsp_connector(address.sent()), clock, stamps=Stamps())
@@ -129,7 +150,6 @@ def _opener(spec: CameraSpec, clock: Clock) -> Callable[[], Camera]:
         return partial(OpenCvCamera, name, v4l2_connector(device, size, spec.fps), clock, stamps=Stamps())
     if match := _PICAMERA.fullmatch(source):
         return partial(PiCamera, int(match[1] or 0), size, spec.fps, clock)
-    check_source(source)
     return partial(Playback, partial(open_recording, Path(source)), clock, loop=spec.loop)
 
 

@@ -100,7 +100,7 @@ def _masked(value: Any) -> Any:
     if isinstance(value, SecretStr):
         return MASK
     # rtsp://user:password@camera: the password is part of the address.
-    if isinstance(value, str) and "://" in value:
+    if isinstance(value, str):
         return masked(value)
     if isinstance(value, dict):
         return {key: MASK if _is_secret(key) else _masked(part) for key, part in value.items()}
@@ -120,7 +120,16 @@ def _toml(value: Any) -> str:
         return repr(value)
     if isinstance(value, tuple | list):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + "".join(map(_seen, str(value))) + '"'
+
+
+def _seen(sign: str) -> str:
+    """Return a sign of a text as TOML has it; one that nobody sees by its number."""
+    if sign in '"\\':
+        return f"\\{sign}"
+    if sign.isprintable():
+        return sign
+    return f"\\U{ord(sign):08X}" if ord(sign) > 0xFFFF else f"\\u{ord(sign):04X}"
 
 
 def _mistake(detail: Any) -> str:
@@ -135,6 +144,8 @@ def _mistake(detail: Any) -> str:
     if kind == "value_error":
         return f"{key}.{message}" if where else message
     shown = MASK if any(_is_secret(part) for part in where) else _toml(_masked(detail["input"]))
+    if kind == "string_type" and not isinstance(detail["input"], dict | list):
+        return f"{key} = {shown}: this is no text; write it in quotes"
     return f"{key} = {shown}: {message[0].lower()}{message[1:]}"
 
 

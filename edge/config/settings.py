@@ -68,7 +68,9 @@ class CameraSection(Section):
     @field_validator("source", mode="before")
     @classmethod
     def _number_is_a_camera(cls, given: object) -> object:
-        """Take `source = 0` for the first USB camera, as people write it."""
+        """Take `source = 0` for the first USB camera, as people write it, and no blanks around an address."""
+        if isinstance(given, str):
+            return given.strip()
         return str(given) if isinstance(given, int) and not isinstance(given, bool) and given >= 0 else given
 
 

@@ -159,6 +159,38 @@ def test_secrets_are_masked(written):
     assert 'source = "rtsp://cam:********@127.0.0.1/live"' in shown
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "rtsp：//cam:sesame@10.0.0.8/x",
+        "cam:sesame@10.0.0.8",
+        "rtsp://cam：sesame@10.0.0.8/x",
+        "rtsp:/cam:sesame@h",
+    ],
+)
+def test_a_mistyped_address_is_printed_without_its_password(written, source):
+    shown = describe(load_settings(written(GOOD.replace("rtsp://cam:sesame@127.0.0.1/live", source))))
+
+    assert "sesame" not in shown
+    assert "********" in shown
+
+
+def test_blanks_around_a_camera_s_address_do_not_count(written):
+    settings = load_settings(written(GOOD.replace("rtsp://cam:", " rtsp://cam:").replace("/live", "/live ")))
+
+    assert settings.camera.source == "rtsp://cam:sesame@127.0.0.1/live"
+
+
+def test_a_sign_that_nobody_sees_is_told_by_its_number(written):
+    assert 'door.id = "north-gate\\u200B"' in refusal(written(GOOD.replace("north-gate", "north-gate\u200b")))
+
+
+def test_a_number_in_place_of_text_is_told_to_stand_in_quotes(written):
+    text = refusal(written(GOOD.replace('"north-gate"', "1203")))
+
+    assert "door.id = 1203: this is no text; write it in quotes" in text
+
+
 def test_what_is_printed_can_be_loaded_again(written):
     settings = load_settings(written(GOOD.replace("cam:sesame@", "")))
 
