@@ -14,6 +14,7 @@ from edge.broker.clerk import TopicWorker
 from edge.broker.fair_queue import Room
 from edge.errors import SyncError
 from edge.wire.names import DEVICE_ID, device_of, is_app, is_hub
+from edge.wire.shapes import printable
 from facegate_hub.database import put_all, reading
 from facegate_hub.tables import DEVICES
 
@@ -63,6 +64,8 @@ class HubClerk(TopicWorker):
         self._engine = engine
         self._shut_out: frozenset[str] = frozenset()
         self._refusals: Counter[str] = Counter()
+        self._not_carried: dict[str, str] = {}
+        """Doors for which a message was too long for the broker, and what."""
         self._refusing = threading.Lock()
         self._tell_at = time.monotonic()
         self._is_to_begin = True
@@ -88,6 +91,12 @@ class HubClerk(TopicWorker):
                 self._refusals[device] += 1
             raise
 
+    def not_carried(self, topic: str, why: str) -> None:
+        """Say it beside the door that goes without this message, where staff look."""
+        super().not_carried(topic, why)
+        with self._refusing:
+            self._not_carried[device_of(topic)] = why
+
     def handle_all(self, messages: list[Message]) -> None:
         """Do what each message asks for, as often as it takes the database."""
         for message in messages:
@@ -107,13 +116,13 @@ class HubClerk(TopicWorker):
             self._shut_out = frozenset(connection.execute(shut_out).scalars())
         with self._refusing:
             refusals, self._refusals = self._refusals, Counter()
+            problems, self._not_carried = self._not_carried, {}
+        problems |= {
+            device: f"{self.name}: {count} messages refused: too many" for device, count in refusals.items()
+        }
         notes = [
-            {
-                "id": device,
-                "problem": f"{self.name}: {count} messages refused: too many",
-                "problem_at": time.time(),
-            }
-            for device, count in sorted(refusals.items())
+            {"id": device, "problem": printable(problems[device])[:200], "problem_at": time.time()}
+            for device in sorted(problems)
             if is_door(device)
         ]
         for row in notes:

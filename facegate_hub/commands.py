@@ -80,14 +80,15 @@ class Commander(HubClerk):
         pending = {one.id: one for one in requests if one.status in PENDING}
         # A request that ended meanwhile, withdrawn or out of time, has no use for a nonce that still comes.
         self._challenges = {key: one for key, one in self._challenges.items() if one.id in pending}
-        now, link = self._now(), self.link_problem(time.monotonic())
+        now, turn = self._now(), time.monotonic()
+        link, waits = self.link_problem(turn), self.seems_lost(turn)
         # On both sides of now: after the clock went back, nobody knows how long a request has waited.
         fresh = [one for one in pending.values() if abs(now - one.asked_at) <= NONCE_SECONDS]
         if late := [one for one in pending.values() if one not in fresh]:
             self._fail(late, link)
         if len(requests) > len(pending):
             self._requests.give_up(now - ANSWER_SECONDS, now + ANSWER_SECONDS, UNKNOWN)
-        if link is None:
+        if not waits:
             self._take_up(fresh)
 
     def _take_up(self, pending: list[Request]) -> None:

@@ -84,10 +84,12 @@ class Attendance(HubClerk):
     def idle(self) -> None:
         """Note that this hub lives, and which doors have fallen silent."""
         super().idle()
-        if (now := self._monotonic()) < self._look_at:
+        now = self._monotonic()
+        problem = self.link_problem(now)  # at each look: it takes two to tell a lost connection from a pause
+        if now < self._look_at:
             return
         self._look_at = now + LOOK_SECONDS
-        row = {"name": HUB, "heard_at": time.time(), "problem": self.link_problem(now)}
+        row = {"name": HUB, "heard_at": time.time(), "problem": problem}
         with self._engine.begin() as connection:
             put(connection, HUBS, row)
         since = self._listening_since

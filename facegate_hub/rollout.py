@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from edge.errors import SyncError
 from edge.wire.names import ROOT, device_of
 from edge.wire.records import FACES
-from edge.wire.roster import MAX_PART_BYTES, MAX_ROSTER_BYTES, Question
+from edge.wire.roster import MOST_PARTS, Question
 from facegate_hub.clerk import HubClerk
 from facegate_hub.devices import heard_at, known_doors, note, problem, readers_of
-from facegate_hub.roster import LONGEST_DELTA
+from facegate_hub.roster import LONGEST_DELTA, RosterTooLong
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +30,8 @@ CONFIRM_SECONDS = 3600.0
 """Between two heads when nobody comes or goes: a door with a lease must hear that all is as it was."""
 MOST_BYTES_A_TURN = 8 * 1024 * 1024
 """Snapshots leave at no more than 40 MB/s: what a whole site asks for after a power cut is 1 MB a door."""
-MOST_MESSAGES = MAX_ROSTER_BYTES // (MAX_PART_BYTES // 2)
-"""Room for the largest snapshot (parts are more than half full), so that none is sent by halves."""
+MOST_MESSAGES = 1 + MOST_PARTS
+"""Room for the longest snapshot, so that none is sent by halves."""
 
 
 class RosterServer(HubClerk):
@@ -45,6 +45,7 @@ class RosterServer(HubClerk):
     ) -> None:
         super().__init__(engine, "hub-roster", (f"{ROOT}/+/sync/req", f"{ROOT}/+/avail"), LOOK_SECONDS)
         self._log = log
+        log.most_bytes = lambda: self.most_bytes
         self._rev = -1
         self._epoch = 0
         self._monotonic = monotonic
@@ -127,16 +128,24 @@ class RosterServer(HubClerk):
 
     def _answer_next(self, moment: RosterPosition) -> int:
         device, question = next(iter(self._questions.items()))
-        messages = self._log.answer(moment, device, question)
-        del self._questions[device]  # what could not be signed is asked for again
+        try:
+            messages = self._log.answer(moment, device, question)
+        except RosterTooLong as error:  # this door's; what could not be signed is asked for again
+            messages = []
+            self.not_carried(f"{ROOT}/{device}/sync/snap", str(error))
+        del self._questions[device]
         return self._tell(device, messages)
 
     def _push_next(self, moment: RosterPosition) -> int:
         device = next(iter(self._pushes))
         start = self._pushes[device]
         reads = self._reads_faces(device)
-        changes = self._log.delta(moment, device, start, reads_faces=reads) if start is not None else []
-        messages = [*changes, *self._log.head(moment, device, reads_faces=reads)]
+        messages = self._log.head(moment, device, reads_faces=reads)
+        try:
+            if start is not None:
+                messages = [*self._log.delta(moment, device, start, reads_faces=reads), *messages]
+        except RosterTooLong as error:  # the door hears that there is something newer, and asks
+            self.not_carried(f"{ROOT}/{device}/sync/snap", str(error))
         del self._pushes[device]
         return self._tell(device, messages)
 

@@ -14,13 +14,16 @@ import sqlalchemy as sa
 from edge.domain import RosterChange, RosterState
 from edge.errors import ConfigError, SyncError
 from edge.store.roster import digest_of_lines
+from edge.wire.messages import MAX_INCOMING_BYTES
 from edge.wire.records import BEGUN, FACES, WAYS_ENDED, parse_record, plain_record
 from edge.wire.roster import (
     CONFIRMED,
     DELTA,
     HEAD,
     MAX_DELTA_BYTES,
+    MAX_PART_BYTES,
     MOST_CHANGES,
+    MOST_PARTS,
     SNAPSHOT,
     Confirmation,
     Delta,
@@ -30,7 +33,8 @@ from edge.wire.roster import (
     encode_parts,
     is_too_big,
 )
-from edge.words import message
+from edge.wire.signing import signed_bytes
+from edge.words import message, say
 from facegate_hub.database import in_parts, one_at_a_time, put_all, reading
 from facegate_hub.signer.asking import FacesListed
 from facegate_hub.tables import EPOCHS, GIVEN_WAYS, ROSTER, ROSTER_LOG, WAY_ASKED, WAY_ENDED, WAY_WAITING
@@ -47,6 +51,10 @@ if TYPE_CHECKING:
 
 LONGEST_DELTA = 1000
 """Revisions in one message; who is further behind gets a snapshot."""
+
+
+class RosterTooLong(SyncError):
+    """The broker carries too short messages for the roster of this site."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +96,13 @@ class RosterLog:
         self._state_then: tuple[RosterState, RosterState] | None = None
         self._plain: dict[str, str] = {}
         """SHA-256 of records without faces, by the SHA-256 of the whole record: the dear half of a look."""
-        self._parts: dict[bool, tuple[tuple[int, int], list[bytes], tuple[str, ...]]] = {}
-        self._changes: dict[bool, tuple[tuple[int, int, int], tuple[RosterChange, ...] | None]] = {}
+        self._parts: dict[bool, tuple[tuple[int, int, int], list[bytes], tuple[str, ...]]] = {}
+        self._changes: dict[bool, tuple[tuple[int, int, int, int], tuple[RosterChange, ...] | None]] = {}
         """Those from one revision to another; None: too many bytes for one message. Both by whether the
         door reads certificates of faces, and of an epoch: the next one has others at the same numbers."""
         self.doors_number: Callable[[], int] = lambda: 0
+        self.most_bytes: Callable[[], int] = lambda: MAX_INCOMING_BYTES
+        """The longest payload that the broker carries now."""
 
     def change(
         self,
@@ -259,13 +269,14 @@ class RosterLog:
 
     def _delta(self, moment: RosterPosition, device: str, start: int, reads: bool) -> Messages:  # noqa: FBT001
         state = moment.state_for(reads_faces=reads)
-        known = self._changes.get(reads)
-        place = (state.epoch, start, state.rev)
+        known, most = self._changes.get(reads), self.most_bytes()
+        place = (state.epoch, start, state.rev, most)
         if known is None or known[0] != place:
             query = sa.select(ROSTER_LOG).where(ROSTER_LOG.c.rev > start).order_by(ROSTER_LOG.c.rev)
             rows = moment.connection.execute(query.limit(MOST_CHANGES))
             changes = tuple(_change(*row, reads_faces=reads) for row in rows)
-            fits = len(Delta(device, start, state, changes).encode()) <= MAX_DELTA_BYTES
+            size = len(Delta(device, start, state, changes).encode())
+            fits = size <= MAX_DELTA_BYTES and signed_bytes(size) <= most
             known = self._changes[reads] = (place, changes if fits else None)
         if known[1] is None:
             return self._snapshot(moment, device, reads)
@@ -274,17 +285,21 @@ class RosterLog:
 
     def _snapshot(self, moment: RosterPosition, device: str, reads: bool) -> Messages:  # noqa: FBT001
         state = moment.state_for(reads_faces=reads)
-        known = self._parts.get(reads)
-        place = (state.epoch, state.rev)
+        known, most = self._parts.get(reads), self.most_bytes()
+        place = (state.epoch, state.rev, most)
         if known is None or known[0] != place:
             query = sa.select(ROSTER.c.rev, ROSTER.c.id, ROSTER.c.text).order_by(ROSTER.c.id)
             rows = moment.connection.execute(query)
-            parts = encode_parts([_change(*row, reads_faces=reads) for row in rows])
+            records = [_change(*row, reads_faces=reads) for row in rows]
+            parts = encode_parts(records, min(most, MAX_PART_BYTES))
             digests = tuple(hashlib.sha256(part).hexdigest() for part in parts)
             known = self._parts[reads] = (place, parts, digests)
         _, parts, digests = known
         manifest = self._sign(SnapshotManifest(device, state, digests).encode(), SNAPSHOT)
         pieces = [manifest, *parts]
+        longest = max(map(len, pieces))
+        if longest > most or len(parts) > MOST_PARTS:
+            raise RosterTooLong(say("door_problem.roster_too_long", most=most, people=state.count))
         return [(f"sync/snap/{state.rev}/{number}", piece, False) for number, piece in enumerate(pieces)]
 
     def _states(self, connection: Connection) -> tuple[RosterState, RosterState]:

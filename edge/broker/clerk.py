@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge.broker.fair_queue import FairQueue, Room
 from edge.broker.session import TooLarge
+from edge.wire.messages import MAX_INCOMING_BYTES
 from edge.wire.names import device_of
 from edge.words import say
 
@@ -32,6 +33,11 @@ TICK_SECONDS = 1.0
 QUIET_SECONDS = 60.0
 LINK_SECONDS = 2.0
 """A turn of the connection takes 0.1 s, a confirmation on a healthy line less than one."""
+WATCHED_SECONDS = 0.3
+"""How long a connection that seems lost is watched before it counts as that: where the whole machine stood
+still its thread has not had its turn yet."""
+TOPIC_BYTES = 256
+"""More than topic, header and properties of any message of ours take of what a broker carries."""
 
 
 class TopicWorker:
@@ -54,9 +60,14 @@ class TopicWorker:
         self._tick = tick_seconds
         self._waiting = FairQueue(room, TURN_BYTES)
         self._answers: deque[tuple[str, bytes, bool]] = deque(maxlen=most_answers)
-        self._unconfirmed: dict[int, float] = {}
+        self._unconfirmed: dict[int, tuple[float, str, int]] = {}
+        """When each message left, its topic and its bytes, by what the connection calls it."""
         self._is_sending = False
         self._stepped_at: float | None = None
+        self._watched: tuple[tuple[str, float], float] | None = None
+        """What the connection seems to lack, and since when that is watched."""
+        self.most_bytes = MAX_INCOMING_BYTES - TOPIC_BYTES
+        """The longest payload that this connection carries, as far as is known. Any thread."""
         self._quiet_until = 0.0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -113,7 +124,8 @@ class TopicWorker:
         """Drop the answers of the last connection: they may be out of date."""
         self._answers.clear()
         self._is_sending, self._unconfirmed = False, {}
-        self._stepped_at = None
+        self._stepped_at = self._watched = None
+        self.most_bytes = session.maximum_packet - TOPIC_BYTES
 
     def received(self, message: Message, now: float) -> None:  # noqa: ARG002 - the part's signature
         """Queue a message for the clerk's thread. Raises `SyncError` when its sender has no more room."""
@@ -121,7 +133,17 @@ class TopicWorker:
 
     def taken(self, mid: int, problem: str | None, now: float) -> None:  # noqa: ARG002 - the part's signature
         """Note that the broker has an answer; one that it refused is not sent again."""
-        self._unconfirmed.pop(mid, None)
+        _, topic, size = self._unconfirmed.pop(mid, (0.0, "", 0))
+        if problem is not None and topic:
+            told = {"what": _what(topic), "size": size, "said": problem}
+            self.not_carried(topic, say("door_problem.not_carried", **told))
+
+    def not_carried(self, topic: str, why: str) -> None:
+        """Say that the broker did not take a message; the connection, and all others, are as good as before.
+
+        Sync thread: must be quick.
+        """
+        LOG.error("not sent: %s: %s", topic, why)
 
     def step(self, session: BrokerSession, now: float) -> None:
         """Send what was answered."""
@@ -131,25 +153,38 @@ class TopicWorker:
             self._is_sending = True
             topic, payload, retain = self._answers.popleft()
             try:
-                self._unconfirmed[session.publish(topic, payload, retain=retain)] = now
-            except TooLarge as error:  # one message is lost; the connection, and all others, are not
-                LOG.error("not sent: %s", error)  # noqa: TRY400 - one line is enough
+                mid = session.publish(topic, payload, retain=retain)
+            except TooLarge:
+                told = {"what": _what(topic), "size": len(payload), "most": self.most_bytes}
+                self.not_carried(topic, say("door_problem.too_long", **told))
+            else:
+                self._unconfirmed[mid] = (now, topic, len(payload))
         self._is_sending = False
 
     def link_problem(self, now: float) -> str | None:
         """Return what is wrong with our own connection at `now` (monotonic), None: nothing known.
 
-        A connection that was cut is known within two seconds; one that went silent, as soon as the
-        broker owes us a confirmation for longer than that. Any thread.
+        A connection that was cut is known after two seconds; one that went silent, as soon as the broker
+        owes us a confirmation for longer than that; both at the second look. One thread.
         """
+        lost = self._lacks(now)
+        if lost is None or self._watched is None or self._watched[0] != lost:
+            self._watched = None if lost is None else (lost, now)
+            return None
+        return say(lost[0]) if now - self._watched[1] >= WATCHED_SECONDS else None
+
+    def seems_lost(self, now: float) -> bool:
+        """Return whether the connection lacks something at this look: a pause, perhaps. Any thread."""
+        return self._lacks(now) is not None
+
+    def _lacks(self, now: float) -> tuple[str, float] | None:
+        """Return what the connection seems to lack, and the turn with which that began."""
         stepped_at = self._stepped_at
         if stepped_at is not None and now - stepped_at > LINK_SECONDS:
-            return say("order.no_broker")
+            return "order.no_broker", stepped_at
         # A copy, which the sync thread cannot change meanwhile; what was sent first stands first.
-        oldest = next(iter(list(self._unconfirmed.values())), now)
-        if now - oldest > LINK_SECONDS:
-            return say("order.broker_silent")
-        return None
+        oldest = next((at for at, _, _ in list(self._unconfirmed.values())), now)
+        return ("order.broker_silent", 0.0) if now - oldest > LINK_SECONDS else None
 
     def _run(self) -> None:
         while (messages := self._waiting.take(self._tick, MOST_AT_ONCE)) is not None:
@@ -171,3 +206,8 @@ class TopicWorker:
             return False
         self._quiet_until = now + QUIET_SECONDS
         return True
+
+
+def _what(topic: str) -> str:
+    """Return what a topic is about, without whose it is."""
+    return "/".join(topic.split("/")[3:]) or topic

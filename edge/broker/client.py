@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from edge.broker.backoff import Backoff
-from edge.broker.session import BrokerSession, concerns
+from edge.broker.session import BrokerSession, TooLarge, concerns
 from edge.errors import FacegateError, SyncError
-from edge.wire.messages import Availability
+from edge.wire.messages import MAX_INCOMING_BYTES, Availability
 from edge.words import say
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ TAKEN_OVER_AFTER = 3
 """So many connections in a row, each made and each ended within `STABLE_SECONDS`: another client with our
 id takes them, as the broker's rule is (MQTT 5, 3.1.4). A bad network fails to connect, too."""
 QUIET_SECONDS = 60.0
+LEAST_PACKET = 4096
+"""A broker that takes no more than this has another trouble than the length of our messages."""
 
 
 class LinkPart(Protocol):
@@ -102,6 +104,7 @@ class SyncClient:
         self._status = LinkStatus()
         self._quiet_until = 0.0
         self._short_lives = 0
+        self._most_packet = MAX_INCOMING_BYTES
         self._opened_at: float | None = None
         self._told = ""
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
@@ -158,7 +161,7 @@ class SyncClient:
     def _connect_and_serve(self) -> None:
         self._note(attempts=self._status.attempts + 1)
         # "offline" is the last will: the broker says it in our name when the connection is cut.
-        session = BrokerSession(self._settings, self._availability("offline"))
+        session = BrokerSession(self._settings, self._availability("offline"), self._most_packet)
         try:
             self._open(session)
             while not self._stop.is_set():
@@ -168,7 +171,23 @@ class SyncClient:
             session.turn(TURN_SECONDS)
         finally:
             self._note(connected=False)
+            self._learn(session.refused_bytes)
             session.close()
+
+    def _learn(self, refused: int) -> None:
+        """Send shorter messages from now on where a broker ends connections over longer ones.
+
+        Half of what it refused each time: brokers that tell no bound tell none in the refusal either.
+        """
+        if refused <= LEAST_PACKET:
+            return
+        self._most_packet = max(LEAST_PACKET, refused // 2)
+        self._short_lives = -1  # this one was ours to end, and is counted next
+        LOG.warning(
+            "the broker ends the connection over a message of %d bytes; none has more than %d from now on",
+            refused,
+            self._most_packet,
+        )
 
     def _open(self, session: BrokerSession) -> None:
         now = self._monotonic()
@@ -195,7 +214,10 @@ class SyncClient:
                 part.taken(mid, problem, now)
         while not self._outgoing.empty():
             topic, payload, retain = self._outgoing.get_nowait()
-            session.publish(topic, payload, retain=retain)
+            try:
+                session.publish(topic, payload, retain=retain)
+            except TooLarge as error:  # one report is lost; the connection, and all others, are not
+                LOG.error("not sent: %s", error)  # noqa: TRY400 - one line is enough
         for part in self._parts:
             part.step(session, now)
         self._note()

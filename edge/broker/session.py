@@ -36,6 +36,10 @@ PROOF = "proof"
 SHARED = "$share/"
 HEADER_BYTES = 64
 """More than the header and properties of any message of ours."""
+FOR_ITS_SIZE = ("Packet too large", "Protocol error")
+"""How a connection ends over a message that is longer than the broker takes and did not tell before: in the
+broker's word; and in paho's, which has no name for 0x95 in a PUBACK, as mosquitto's `message_size_limit` says
+it."""
 
 
 class TooLarge(SyncError):
@@ -46,13 +50,25 @@ class BrokerSession:
     """A connection that works. For one thread, which shares nothing of it.
 
     paho's callbacks only put what happened into queues; `turn` hands them out. Raises
-    `SyncError` from any method once the connection has ended; the message says why.
+    `SyncError` from any method once the connection has ended; the message says why. `most_packet` is what
+    this broker is known to take, where it does not tell.
     """
 
-    def __init__(self, settings: BrokerSettings, last_will: tuple[str, bytes]) -> None:
+    _connack: tuple[ReasonCode, Properties | None] | None = None
+    _most_packet = MAX_INCOMING_BYTES
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        last_will: tuple[str, bytes],
+        most_packet: int = MAX_INCOMING_BYTES,
+    ) -> None:
         self._settings = settings
+        self._most_packet = most_packet
+        self._sizes: dict[int, int] = {}
+        """Of what the broker has not confirmed, by message id."""
+        self._is_refused = False
         self._ended: Told | None = None
-        self._connack: tuple[ReasonCode, Properties | None] | None = None
         self.messages: deque[Message] = deque()
         self.taken: deque[tuple[int, str | None]] = deque()
         """PUBACKs: message id, and what the broker had against it (None: nothing)."""
@@ -76,7 +92,12 @@ class BrokerSession:
         """How many bytes one message may have here, its topic included; more would end the connection."""
         properties = self._connack[1] if self._connack else None
         # A broker that says nothing sets no bound, but no door or hub would be handed more than this.
-        return int(getattr(properties, "MaximumPacketSize", MAX_INCOMING_BYTES))
+        return min(self._most_packet, int(getattr(properties, "MaximumPacketSize", MAX_INCOMING_BYTES)))
+
+    @property
+    def refused_bytes(self) -> int:
+        """How long the message was over which the connection ended, at most; 0: it ended over none."""
+        return max(self._sizes.values(), default=0) if self._is_refused else 0
 
     def subscribe(self, topics: Iterable[str]) -> None:
         """Ask for these topics, QoS 1. A refusal shows only as silence: brokers grant too much."""
@@ -103,6 +124,7 @@ class BrokerSession:
             properties.UserProperty = said
         info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         self._check(info.rc)
+        self._sizes[info.mid] = size
         return info.mid
 
     def turn(self, seconds: float) -> None:
@@ -190,6 +212,7 @@ class BrokerSession:
         self._connack = (reason, properties)
 
     def _on_disconnect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:
+        self._is_refused = str(reason) in FOR_ITS_SIZE
         self._ended = message("link.ended", where=self._settings.address, reason=reason_of(str(reason)))
 
     def _on_message(self, _c: Any, _u: Any, message: mqtt.MQTTMessage) -> None:
@@ -199,6 +222,7 @@ class BrokerSession:
         )
 
     def _on_publish(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Any) -> None:
+        self._sizes.pop(mid, None)
         # "No matching subscribers" (0x10) is no failure: the broker has the message.
         self.taken.append((mid, str(reason) if reason.is_failure else None))
 

@@ -218,14 +218,14 @@ def is_too_big(count: int, size: int) -> Message | None:
     return None
 
 
-def encode_parts(records: list[RosterChange]) -> list[bytes]:
-    """Return the records as payloads of at most 256 KiB each."""
+def encode_parts(records: list[RosterChange], most: int = MAX_PART_BYTES) -> list[bytes]:
+    """Return the records as payloads of at most `most` bytes each; one that is longer alone is alone."""
     parts: list[list[str]] = [[]]
     size = 0
     for record in records:
         text = json.dumps(_op(record), separators=(",", ":"), ensure_ascii=False)
         # 2 bytes are the list's brackets, 1 is the comma after each record.
-        if parts[-1] and size + len(text.encode()) + 2 > MAX_PART_BYTES:
+        if parts[-1] and size + len(text.encode()) + 2 > most:
             parts.append([])
             size = 0
         parts[-1].append(text)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST_KEYS = 2
 """The key in use and the one that replaces it."""
+ENVELOPE_BYTES = 256
+"""More than a signed message has around the base64 of what is signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,11 @@ class Signer:
         """Return the signed message."""
         signature = self._key.sign(_signed(body, purpose))
         return json.dumps({"kid": self.kid, "p": _encode(body), "sig": _encode(signature)}).encode()
+
+
+def signed_bytes(size: int) -> int:
+    """Return how long the signed message of so many bytes is at most."""
+    return ENVELOPE_BYTES + (size + 2) // 3 * 4
 
 
 def _signed(body: bytes, purpose: str) -> bytes:

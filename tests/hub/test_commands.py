@@ -22,7 +22,9 @@ from facegate_hub.tables import REQUESTS, open_tables
 from tests.hub.entries import pack
 from tests.hub.journals import Journal
 from tests.hub.signing import ask, own_signer
+from tests.hub.test_devices import Nowhere
 from tests.sync.hubside import KEYS, MemoryJournal, MemoryLedger, message
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -151,14 +153,14 @@ def test_nothing_queued_before_a_lost_connection_leaves_after_it(wire):
     request = wire.ask("lockdown")
     wire.hub.idle()
     assert len(wire.hub._answers) == 1
-    wire.hub.opened(None, time.monotonic())
+    wire.hub.opened(Nowhere(), time.monotonic())
     assert not wire.hub._answers
     wire.talk()
     assert wire.done == [(request, "lockdown")]
     late = wire.ask("lockdown")
     wire.hub.idle()
     wire.advance(NONCE_SECONDS + 1)
-    wire.hub.opened(None, time.monotonic())
+    wire.hub.opened(Nowhere(), time.monotonic())
     wire.talk()
     assert wire.status(late) == "failed"
     assert len(wire.done) == 1
@@ -266,6 +268,7 @@ def test_staff_are_told_whose_line_is_down(wire):
     request = wire.ask("unlock")
     wire.work()
     assert wire.down == []
+    wait_until(lambda: wire.hub.link_problem(time.monotonic()), "it is lost at the second look")
     wire.advance(NONCE_SECONDS + 1)
     wire.work()
     assert "no connection to the broker" in outcome(wire.engine, request)[1]
@@ -300,7 +303,7 @@ class Fate:
         """End the hub's connection, the hub, or the broker with what it holds."""
         match self.rng.randrange(6):
             case 0:
-                self.wire.hub.opened(None, time.monotonic())
+                self.wire.hub.opened(Nowhere(), time.monotonic())
             case 1:
                 self.wire.hub = Commander(self.wire.engine, self.wire.signer, lambda: self.wire.seconds)
             case 2:

@@ -106,7 +106,7 @@ def test_a_door_that_is_heard_again_is_online(hall):
 def test_a_hub_that_was_away_itself_calls_nobody_silent(hall):
     hall.says("front", state="online")
     hall.clock.advance(3600)
-    hall.attendance.opened(None, 0.0)
+    hall.attendance.opened(Nowhere(), 0.0)
     hall.silence(SILENT_SECONDS / 2)
     assert hall.avail("front") == "online"
 

@@ -69,10 +69,14 @@ def test_a_pile_of_events_drains_in_batches(tmp_path, broker):
         wait_until(lambda: door.publisher.status().waiting == 0, door.publisher.status)
 
 
-def test_a_broker_that_takes_short_messages_only_gets_short_batches(tmp_path):
-    """A longer one would end the connection, again and again, and no event would ever arrive."""
+@pytest.mark.parametrize("limit", ["max_packet_size 16000", "message_size_limit 16000"])
+def test_a_broker_that_takes_short_messages_only_gets_short_batches(tmp_path, limit):
+    """A longer one would end the connection, again and again, and no event would ever arrive.
+
+    The second limit is not told at the connection: it shows when a message is refused.
+    """
     with (
-        Broker(tmp_path / "broker", "max_packet_size 16000") as broker,
+        Broker(tmp_path / "broker", limit) as broker,
         MemoryHub(broker.port) as hub,
         Door(tmp_path, broker.port) as door,
     ):

@@ -16,6 +16,7 @@ from edge.store.residents import ResidentStore
 from edge.store.roster import SqliteRoster, roster_digest
 from edge.sync.follower import FIRST_PATIENCE_SECONDS, MOST_PATIENCE_SECONDS, RosterFollower
 from edge.wire.records import parse_record
+from tests.hub.test_devices import Nowhere
 from tests.sync.hubside import KEYS, STRANGER, ManualClock, MemoryJournal
 from tests.sync.property import Property
 
@@ -464,7 +465,7 @@ def test_an_unanswered_question_is_asked_again_with_growing_patience(door, site)
 
 def test_a_new_connection_asks_at_once_and_again_until_it_is_answered(door, site):
     """What the broker kept may be old, or gone."""
-    door.clerk.opened(None, 0.0)
+    door.clerk.opened(Nowhere(), 0.0)
     door.clerk.idle()
     assert len(door.questions()) == 1
     door.clock.advance(FIRST_PATIENCE_SECONDS + 0.1)
