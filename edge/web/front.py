@@ -18,7 +18,6 @@ import logging
 import os
 import resource
 import socket
-import ssl
 import sys
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -41,8 +40,10 @@ from edge.web.forwarding import (
     set_cookie_of,
 )
 from edge.web.limits import BodyBudget, KnownBrowsers, Limits, Seats, is_device
+from edge.web.live_certificate import LiveCertificate
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Coroutine, Hashable
 
 logger = logging.getLogger("edge.web.front")  # this module runs as __main__
@@ -108,7 +109,7 @@ class Front:
     """
 
     def __init__(
-        self, tls: ssl.SSLContext, upstream: Path, limits: Limits | None = None, cookie: str = COOKIE
+        self, tls: LiveCertificate, upstream: Path, limits: Limits | None = None, cookie: str = COOKIE
     ) -> None:
         self._cookie = cookie
         self._tls = tls
@@ -129,7 +130,7 @@ class Front:
         """Accept connections for ever. Who gets no seat is closed before a byte of TLS is read."""
         listener.setblocking(False)
         loop = asyncio.get_running_loop()
-        telling = asyncio.create_task(self._tell())
+        beside = [asyncio.create_task(one) for one in (self._tell(), self._follow_certificate())]
         try:
             while True:
                 try:
@@ -141,7 +142,8 @@ class Front:
                 # A socket for IPv6 shows IPv4 browsers so; limits and log know them by their plain address.
                 self._seat(connection, peer[0].removeprefix("::ffff:"))
         finally:
-            telling.cancel()
+            for task in beside:
+                task.cancel()
 
     async def _tell(self) -> None:
         while True:
@@ -149,6 +151,11 @@ class Front:
             turned_away, self._turned_away = self._turned_away, 0
             if turned_away:
                 logger.warning("page: %d connections had no seat in the last minute", turned_away)
+
+    async def _follow_certificate(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.certificate_seconds)
+            await asyncio.to_thread(self._tls.look)  # a card that hangs holds up no browser
 
     def _seat(self, connection: socket.socket, address: str) -> None:
         """Talk to a newcomer, or close the connection. Called between two steps of the others."""
@@ -176,7 +183,7 @@ class Front:
     async def _connection(self, connection: socket.socket, address: str, seat: int) -> None:
         self._unbegun.discard(seat)
         try:
-            async with _secured(connection, self._tls, self._limits) as (reader, writer):
+            async with _secured(connection, self._tls.context, self._limits) as (reader, writer):
                 await self._talk(Browser(seat, address, reader, writer))
         except (OSError, TimeoutError, h11.ProtocolError) as error:
             logger.debug("page: %s: %s", address, error)
@@ -434,8 +441,7 @@ def main() -> None:
     wish = parser.parse_args()
     set_up_log()
     _give_way()
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(wish.certificate, wish.key)
+    tls = LiveCertificate(wish.certificate, wish.key)
     with socket.socket(fileno=wish.listener) as listener, contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_run(listener, Front(tls, wish.upstream, cookie=wish.cookie)))
 

@@ -53,6 +53,8 @@ class Limits:
     """Until the door's process answers: reading eight photos takes a slow board twenty."""
     write_seconds: float = 20.0
     """Until a browser has taken what it was sent."""
+    certificate_seconds: float = 60.0
+    """Between two looks whether the page's certificate was renewed."""
 
 
 def is_device(address: str) -> bool:

@@ -44,11 +44,15 @@ def own_certificate(folder: Path, names: Iterable[str]) -> tuple[Path, Path, str
 
 
 def fingerprint_of(folder: Path) -> str:
-    """Return the SHA-256 of the panel's certificate as browsers show it, "" while there is none."""
-    certificate = folder / "panel.crt"
+    """Return the SHA-256 of the panel's own certificate as browsers show it, "" while there is none."""
+    return fingerprint_in(folder / "panel.crt")
+
+
+def fingerprint_in(certificate: Path) -> str:
+    """Return the SHA-256 of the certificate in a PEM file as browsers show it, "" while there is none."""
     try:
         return _fingerprint(certificate)
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return ""
 
 

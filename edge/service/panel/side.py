@@ -197,7 +197,7 @@ class PanelSide:
         """Return the desk with everything that only a running door has."""
         from edge.service.panel.backup import backup_maker  # noqa: PLC0415 - as in `_made`
         from edge.service.panel.network import network_reader  # noqa: PLC0415
-        from edge.web.tls import public_certificate  # noqa: PLC0415
+        from edge.web.tls import fingerprint_in, public_certificate  # noqa: PLC0415
 
         door, seeing = ties.door, ties.seeing
         network = network_reader(door.data, self._section.host, lambda: broker_state(ties))
@@ -205,8 +205,10 @@ class PanelSide:
 
         def connected() -> NetworkState:
             state = network()
-            handed = state.certificate if site is None else public_certificate(site)
-            return replace(state, fingerprint=fingerprint, certificate=handed)
+            if site is None:
+                return replace(state, fingerprint=fingerprint)
+            # As it is now: the site renews its certificates while a door runs.
+            return replace(state, fingerprint=fingerprint_in(site), certificate=public_certificate(site))
 
         liveness = "unavailable" if seeing is None else seeing.liveness.state
         return replace(
