@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.words import Message, message
@@ -55,6 +58,14 @@ def amber(name: str, what: str, **values: Any) -> CheckupFinding:
 def red(name: str, what: str, **values: Any) -> CheckupFinding:
     """Return that something does not work; the way out is found as for `amber`."""
     return _off(Light.RED, name, what, values)
+
+
+def typed(words: str) -> str:
+    """Return a command of ours as it is typed here: an installed one is not where a shell looks for it."""
+    called = Path(sys.argv[0])
+    if called.name != "facegate" or shutil.which("facegate") is not None:
+        return f"facegate {words}"
+    return f"{'sudo ' if called.is_absolute() else ''}{called} {words}"
 
 
 def worst(findings: Iterable[CheckupFinding]) -> Light:

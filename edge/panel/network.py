@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class BrokerState:
     """The property's broker as seen from here.
 
-    `address` is host and port, `last_contact` (UTC) when it last answered, None for not yet;
-    `waiting` counts events that have not arrived there, `problem` says why there is no connection.
+    `address` is host and port, `last_contact` (UTC) when the property last confirmed its list of people, None
+    for not yet; `waiting` counts events that have not arrived there, `problem` says why it is not connected.
     """
 
     address: str

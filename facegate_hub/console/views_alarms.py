@@ -38,7 +38,7 @@ class AlarmPages:
             shows_closed=states != NOT_CLOSED,
             names={door.id: door.name for door in self._desk.looking.doors()},
             people=self._desk.looking.people.some(sorted({one.resident for one in items if one.resident})),
-            words=lambda item: _words(ask, item),
+            words=lambda item: _words(ask, which, item),
             actor=self._desk.known(ask.token),
         )
 
@@ -69,6 +69,7 @@ def _inbox(name: str) -> InboxKind:
     return InboxKind.DOUBTS if name == InboxKind.DOUBTS else InboxKind.ALARMS
 
 
-def _words(ask: PageAsk, item: InboxItem) -> str:
-    name = f"event.{item.kind}"
-    return item.what or (say(name, ask.language) if has(name) else item.kind)
+def _words(ask: PageAsk, which: InboxKind, item: InboxItem) -> str:
+    # A doubt's own text is English, for logs and programs, and stands below.
+    name = f"community.doubt.{item.kind}" if which is InboxKind.DOUBTS else f"event.{item.kind}"
+    return say(name, ask.language) if has(name) else item.what or item.kind

@@ -33,6 +33,7 @@ ACTS = (
 SURE = frozenset({CommandType.LOCKDOWN, CommandType.EVACUATION, CommandType.NORMAL})
 """What shuts people out or lets everybody in: nobody gives it by one click."""
 DOOR_PROBLEM = "door_problem."
+MINUTES = "%Y-%m-%d %H:%M"
 NOT_CLOSED = (InboxState.OPEN, InboxState.ACKNOWLEDGED)
 
 
@@ -181,12 +182,12 @@ def _problem(ask: PageAsk, text: str) -> tuple[str, str]:
     return (ask.say("door.odd"), text) if isinstance(found, str) else (ask.tell(found), "")
 
 
-def local_time(ask: PageAsk, text: str | None) -> str:
+def local_time(ask: PageAsk, text: str | None, form: str = MINUTES) -> str:
     """Return an ISO time as the compound's clocks show it."""
     if not text:
         return ""
     try:
-        return ask.local(int(datetime.fromisoformat(text).timestamp()))
+        return ask.local(int(datetime.fromisoformat(text).timestamp()), form)
     except (ValueError, OverflowError):
         return text[:25]
 

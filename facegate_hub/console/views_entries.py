@@ -21,6 +21,7 @@ from edge.web.cells import harmless
 from edge.words import message
 from facegate_hub.console.views_doors import local_time
 from facegate_hub.reading import EventFilter
+from facegate_hub.signer.rights import Permission
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -34,6 +35,7 @@ BATCH = 500
 """Events of a table whose people are looked up at once."""
 # SQLite keeps no larger number, and Python raises OverflowError where one is asked for.
 MOST_SEQ = 2**63
+SECONDS = "%Y-%m-%d %H:%M:%S"
 FIELDS = ("door", "person", "reason", "since", "until")
 """Of the form, and of the address."""
 
@@ -49,12 +51,15 @@ class EntryPages:
         wanted, query = _wish(ask)
         then = _place(ask.request.query_params.get("then", ""))
         found = self._desk.looking.page(wanted, PAGE_ROWS, then)
+        actor = self._desk.known(ask.token)
         more = urlencode(query | {"then": json.dumps(found.then)}) if found.then else ""
         return ask.page(
             "entries.html",
             rows=self._named(ask, found.events),
             query={name: query.get(name, "") for name in FIELDS},
             more=more,
+            actor=actor,
+            may_take=actor is not None and actor.may(Permission.EXPORT),
             address=urlencode(query),
             doors=self._desk.looking.doors(),
             reasons=[(one.value, explain_reason(one.value, ask.language)) for one in Reason],
@@ -70,8 +75,9 @@ class EntryPages:
         with self._desk.acting(ask.token) as staff:
             for some in _batches(staff.events(wanted)):
                 for event, row in zip(some, self._named(ask, some), strict=True):
+                    # To the second: whoever asks for such a table compares it with a recording.
                     cells = (
-                        row["time"],
+                        local_time(ask, event.at, SECONDS),
                         event.device,
                         row["title"],
                         event.resident or "",

@@ -313,6 +313,7 @@ def test_the_history_is_searched_by_door_person_and_day_and_taken_along(gate):
     rows = list(csv.reader(io.StringIO(taken.content.decode("utf-8-sig"))))
     assert len(rows) == 3
     assert {row[1] for row in rows[1:]} == {"back"}
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", row[0]) for row in rows[1:])
     gate.desk.looking.import_people([{"id": "anna", "name": "安娜"}])
     assert "南门 · 安娜" in desk.get("/entries?door=front").text
     taken = desk.get("/entries.csv?door=front")
@@ -321,11 +322,27 @@ def test_the_history_is_searched_by_door_person_and_day_and_taken_along(gate):
     assert any("mei" in str(one) and "export" in str(one) for one in gate.desk.looking.signer.audit(50)[0])
 
 
+def test_a_doubt_is_told_in_its_readers_language(gate):
+    """The text of the hub's log stood there, in English: "ends at 2 without a word of it"."""
+    sink = EventSink(gate.engine)
+    sink.store("front", pack(chain("front", 2)))
+    sink.store("front", pack(chain("front", 3)))
+    page = gate.logged_in("mona", "zh").get("/alarms?inbox=doubts").text
+    assert "<b>日志从头开始。" in page
+    assert "ends at 2 without a word of it" in page, "for whoever looks into it"
+    assert "<b>A new journal begins." in gate.logged_in("mona").get("/alarms?inbox=doubts").text
+
+
 def test_who_may_not_take_the_history_along_gets_none(gate):
     """A guard looks at entries and takes no table of who goes where."""
     gate.principal("gao", role="desk")
+    gate.principal("mei", role="manager")
+    assert "say first who you are" in gate.logged_in("mona").get("/entries").text
     desk = entered(gate)
-    assert desk.get("/entries").status_code == 200
+    page = desk.get("/entries")
+    assert page.status_code == 200
+    assert "/entries.csv" not in page.text
+    assert "/entries.csv" in entered(gate, "mona", "mei").get("/entries").text
     assert desk.get("/entries.csv").status_code in (403, 409, 422)
 
 

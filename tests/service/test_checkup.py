@@ -6,6 +6,8 @@ import json
 import os
 import re
 import socket
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -89,6 +91,30 @@ def test_a_door_without_anything_is_red_and_says_what_to_do(site):
             assert one.what.said(language)
             assert (one.way_out is None) == (one.light is Light.GREEN)
     assert worst(found.values()) is Light.RED
+
+
+@pytest.mark.parametrize(
+    ("called", "told"),
+    [
+        ("/opt/facegate/bin/facegate", "sudo /opt/facegate/bin/facegate backup FILE"),
+        (".venv/bin/facegate", ".venv/bin/facegate backup FILE"),
+    ],
+)
+def test_a_way_out_can_be_typed_as_it_stands(tmp_path, called, told):
+    """An installed door has its command where no shell looks for it: command not found, it said."""
+    assert way_out(called, tmp_path) == told
+    (tmp_path / "facegate").symlink_to(sys.executable)
+    assert way_out(called, tmp_path) == "facegate backup FILE"
+
+
+def way_out(called, path):
+    """Return a way out as a process says it that was `called` so, in a shell that looks into `path`."""
+    code = (
+        "import sys; sys.argv[0] = sys.argv[1]\nfrom edge.findings import typed; print(typed('backup FILE'))"
+    )
+    words = [sys.executable, "-c", code, called]
+    ran = subprocess.run(words, env={"PATH": str(path)}, capture_output=True, text=True, check=True)
+    return ran.stdout.strip()
 
 
 def test_a_password_of_the_camera_is_not_shown(site):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -20,11 +20,14 @@ from edge.policy.desk import CredentialAnswer
 from edge.policy.modes import Mode
 from edge.runtime.clock import ManualClock
 from edge.service.own_folder import OwnFolder, require_no_door
-from edge.service.panel.side import DisplayKeys, PanelSide, greeting_name
+from edge.service.panel.side import DisplayKeys, PanelSide, broker_state, greeting_name
 from edge.words import Message, message
+from tests.present import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from edge.service.panel.side import PanelTies
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -211,3 +214,14 @@ def test_a_welcome_is_taken_back_when_the_lock_did_not_move(side, screen):
     side.decided(decision(Verdict.GRANT, Reason.GRANTED, "anna"))
     side.heard(event(Kind.LOCK_UNLOCK_FAILED, seconds=5.0))
     assert (screen.shown.stage, screen.shown.reason) == (Stage.REFUSED, Reason.LOCK_UNAVAILABLE)
+
+
+@pytest.mark.parametrize("confirmed", [None, "2026-01-05T12:00:00+00:00"])
+def test_the_page_knows_when_the_property_was_last_heard(door, confirmed):
+    """It said "not yet" of every door, also below "connected"."""
+    told = {"outbox": {"problem": None, "waiting": 0}, "roster": {"confirmed": confirmed}}
+    door.settings = SimpleNamespace(mqtt=SimpleNamespace(host="hub", port=8883))
+    ties = SimpleNamespace(door=door, property=SimpleNamespace(link=lambda: told))
+    found = present(broker_state(cast("PanelTies", ties)))
+    assert found.is_connected
+    assert found.last_contact == (None if confirmed is None else AT.replace(hour=12))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from edge.findings import CheckupFinding, amber, green, red
+from edge.findings import CheckupFinding, amber, green, red, typed
 from edge.service.checked import problems
 from edge.service.checkup import parts, people, picture
 from edge.service.checkup.recently import RecentEvents
@@ -50,6 +50,6 @@ def look_at(settings: Settings, data: Path, models: Path, now: datetime) -> list
 
 def _settings(settings: Settings) -> list[CheckupFinding]:
     found = [
-        red("settings", "wrong", problem=problem, command="facegate config") for problem in problems(settings)
+        red("settings", "wrong", problem=problem, command=typed("config")) for problem in problems(settings)
     ]
     return found or [green("settings", "fine")]

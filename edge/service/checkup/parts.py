@@ -18,7 +18,7 @@ from edge.faces.liveness.fusion import WEAK_NETWORKS
 from edge.faces.liveness.load import WAY_TO_THE_PAIR, best_set
 from edge.faces.manifest import load_manifest
 from edge.faces.weights import checked
-from edge.findings import CheckupFinding, amber, green, red
+from edge.findings import CheckupFinding, amber, green, red, typed
 from edge.runtime.clock_trust import FARTHEST_LEAP
 from edge.runtime.kept_time import CLOCK_FILE, read_kept
 from edge.runtime.machine_time import system_is_synchronised
@@ -36,9 +36,10 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 4.0
 """How long broker, page and guard may take to answer."""
-INSTALL = "facegate models install"
-CONFIRM = "facegate clock --confirm"
-BACK_UP = "facegate backup"
+INSTALL = typed("models install")
+TO_THE_PAIR = typed(WAY_TO_THE_PAIR.removeprefix("facegate "))
+CONFIRM = typed("clock --confirm")
+BACK_UP = typed("backup FILE")
 RENEW = "facegate provision renew"
 MAKE_ROOM = "journalctl --vacuum-size=100M; apt clean"
 LOW_MB, TIGHT_MB, SMALL_MB = 200, 1_000, 10_000
@@ -84,7 +85,7 @@ def liveness_off() -> CheckupFinding:
 
 def liveness_weak() -> CheckupFinding:
     """Return what there is to say of a door with the packaged network alone."""
-    return amber("liveness", "weak", networks=list(WEAK_NETWORKS), command=WAY_TO_THE_PAIR)
+    return amber("liveness", "weak", networks=list(WEAK_NETWORKS), command=TO_THE_PAIR)
 
 
 def guard(settings: Settings, recent: RecentEvents, is_running: bool) -> CheckupFinding:  # noqa: FBT001
@@ -211,7 +212,7 @@ def card(data: Path, recent: RecentEvents) -> CheckupFinding:
     free = shutil.disk_usage(data).free // 2**20
     shown = f"{free:,} MB" if free < SMALL_MB else f"{free // 1024:,} GB"
     if recent.problem is not None:
-        return red("card", "journal", problem=recent.problem, command="facegate events verify")
+        return red("card", "journal", problem=recent.problem, command=typed("events verify"))
     if (event := recent.trouble(Kind.HEALTH_STORAGE)) is not None and event.data.get("state") == "failing":
         return red("card", "failing", file=str(event.data.get("file", "-")), command=BACK_UP)
     if not os.access(data, os.W_OK):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edge.consent.rules import matchable
 from edge.errors import FacegateError
 from edge.events import Kind
-from edge.findings import CheckupFinding, amber, green, red
+from edge.findings import CheckupFinding, amber, green, red, typed
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 
@@ -28,7 +28,7 @@ BACKUP_DAYS = 30
 def residents(data: Path) -> CheckupFinding:
     """Return how many people have a face here, and whom of them the door does not match."""
     if not (data / RESIDENTS_FILE).exists():
-        return amber("residents", "none", command="facegate enrol add")
+        return amber("residents", "none", command=typed("enrol add"))
     try:
         with (
             closing(ResidentStore(data / RESIDENTS_FILE)) as store,
@@ -38,7 +38,7 @@ def residents(data: Path) -> CheckupFinding:
             faces = [found for one in store.list() if (found := store.templates_of(one.id))]
             objections = [who for one in faces for who in matchable(one, in_force)[1]]
     except FacegateError as error:
-        return red("residents", "unread", problem=str(error), command="facegate restore --help")
+        return red("residents", "unread", problem=str(error), command=typed("restore --help"))
     return matched(len(faces) - len(objections), objections)
 
 
@@ -50,11 +50,11 @@ def matched(count: int, unmatched: Collection[str]) -> CheckupFinding:
             "unmatched",
             count=len(unmatched),
             who=list(unmatched)[:SHOWN],
-            first="facegate consent list --missing",
-            then="facegate consent record",
+            first=typed("consent list --missing"),
+            then=typed("consent record"),
         )
     if not count:
-        return amber("residents", "none", command="facegate enrol add")
+        return amber("residents", "none", command=typed("enrol add"))
     return green("residents", "fine", count=count)
 
 
@@ -68,7 +68,7 @@ def backup(recent: RecentEvents, now: datetime) -> CheckupFinding:
     """Return when the journal last told of a backup."""
     event = recent.newest(Kind.PANEL_BACKUP)
     if event is None:
-        return amber("backup", "none", command="facegate backup FILE")
+        return amber("backup", "none", command=typed("backup FILE"))
     if now - event.at > timedelta(days=BACKUP_DAYS):
-        return amber("backup", "old", days=(now - event.at).days, command="facegate backup FILE")
+        return amber("backup", "old", days=(now - event.at).days, command=typed("backup FILE"))
     return green("backup", "fine", days=(now - event.at).days)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -309,8 +310,9 @@ def broker_state(ties: PanelTies) -> BrokerState | None:
     if link is None:
         return BrokerState(address, is_connected=False, waiting=0, problem=say("link.not_joined"))
     try:
-        outbox = link()["outbox"]
+        told = link()
     except FacegateError as error:
         return BrokerState(address, is_connected=False, waiting=0, problem=str(error))
-    problem = outbox["problem"]
-    return BrokerState(address, problem is None, outbox["waiting"], problem=problem)
+    outbox, confirmed = told["outbox"], told["roster"]["confirmed"]
+    heard = None if confirmed is None else datetime.fromisoformat(confirmed)
+    return BrokerState(address, outbox["problem"] is None, outbox["waiting"], heard, outbox["problem"])
