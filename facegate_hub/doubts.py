@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from facegate_hub.database import insert_into
+from facegate_hub.database import insert_into, reading
 from facegate_hub.tables import DOUBTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, Engine
 
 MOST_DOUBTS = 200
 """Of one door that nobody has acknowledged; what is beyond is counted in one line."""
 MORE = "more"
 AT_ONCE = 500
 """Ids in one statement: databases take a limited number of values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A sign of tampering or loss in a door's journal."""
+
+    device: str
+    stream: str
+    seq: int
+    what: str
+    count: int | None = None
+    id: int = 0
 
 
 def note_doubts(connection: Connection, doubts: list[dict[str, Any]], now: float) -> None:
@@ -45,6 +58,14 @@ def note_doubts(connection: Connection, doubts: list[dict[str, Any]], now: float
     again = {"count": sa.func.coalesce(DOUBTS.c.count, 1) + statement.excluded["count"]}
     unique = ["device", "stream", "seq", "kind"]
     connection.execute(statement.on_conflict_do_update(index_elements=unique, set_=again), rows)
+
+
+def unseen(engine: Engine) -> list[Doubt]:
+    """Return those that nobody acknowledged, in the order they were noted."""
+    columns = (DOUBTS.c[name] for name in Doubt.__slots__)
+    query = sa.select(*columns).where(DOUBTS.c.acknowledged_at.is_(None)).order_by(DOUBTS.c.id)
+    with reading(engine) as connection:
+        return [Doubt(*row) for row in connection.execute(query)]
 
 
 def acknowledge(

@@ -6,10 +6,8 @@ Nothing here speaks MQTT: everything goes through the database, to the hub that 
 from __future__ import annotations
 
 import getpass
-import json
 import time
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +25,11 @@ from edge.words import message
 from edge.words.retold import told_of
 from facegate_hub.configuration import Configurations
 from facegate_hub.database import put, reading
+from facegate_hub.diagnostics import answer_to, last_answer
 from facegate_hub.door_names import door_names
 from facegate_hub.door_rules import SentRules
 from facegate_hub.door_view import DoorView, HubView, door_view
-from facegate_hub.doubts import acknowledge
+from facegate_hub.doubts import Doubt, acknowledge, unseen
 from facegate_hub.faces import SharedFaces
 from facegate_hub.given_ways import IssuedWays, site_origin
 from facegate_hub.heard_rings import HeardRings
@@ -43,7 +42,7 @@ from facegate_hub.roster import RosterLog
 from facegate_hub.signed_passes import SignedPasses
 from facegate_hub.signer.client import open_signer
 from facegate_hub.signer.rights import NotPermitted, Permission
-from facegate_hub.tables import DEVICES, DOORS, DOUBTS, HUBS, OF_A_DOOR, REQUESTS, open_tables
+from facegate_hub.tables import DEVICES, DOORS, HUBS, OF_A_DOOR, open_tables
 from facegate_hub.vouching import allow_unproven
 
 if TYPE_CHECKING:
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
 
     from edge.domain import RosterState
     from facegate_hub.configuration import ConfigView
+    from facegate_hub.orders import GivenOrder
     from facegate_hub.reading import EventPage, StoredEvent
     from facegate_hub.retention import Forgotten
     from facegate_hub.signer.audit import Record
@@ -61,18 +61,6 @@ if TYPE_CHECKING:
 
 FEW = 10
 """Removals that need no second word; beyond it, and beyond half of the roster, they do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A sign of tampering or loss in a door's journal."""
-
-    device: str
-    stream: str
-    seq: int
-    what: str
-    count: int | None = None
-    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,10 +265,7 @@ class Staff:
 
     def doubts(self) -> list[Doubt]:
         """Return the signs of tampering or loss that nobody acknowledged, in the order they were noted."""
-        unseen = DOUBTS.c.acknowledged_at.is_(None)
-        query = sa.select(*(DOUBTS.c[name] for name in Doubt.__slots__)).where(unseen).order_by(DOUBTS.c.id)
-        with reading(self._engine) as connection:
-            return [Doubt(*row) for row in connection.execute(query)]
+        return unseen(self._engine)
 
     def acknowledge_doubts(self, by: str, door: str | None = None, shown: Sequence[int] | None = None) -> int:
         """Note that somebody has looked at the doubts (of one door, of these ids); return how many."""
@@ -301,6 +286,16 @@ class Staff:
         Raises `SyncError` when it was refused or failed: then it does not happen later either; or with
         `unknown` when the door was given the order and has not answered, which its journal may settle.
         """
+        return self._ordered(door, kind, by, args, sleep).text
+
+    def _ordered(
+        self,
+        door: str,
+        kind: CommandType,
+        by: str,
+        args: dict[str, float] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> GivenOrder:
         self._require_known(door)
         ended = next(self.orders.follow(self.orders.give([door], kind, by, args or {}), sleep))
         if ended.status == REFUSED:
@@ -308,7 +303,7 @@ class Staff:
         if ended.status not in {"done", WAITING}:
             status = message(f"property.status.{ended.status}")
             raise SyncError(message("property.ended", door=door, status=status, why=told_of(ended.text)))
-        return ended.text
+        return ended
 
     def _require_known(self, door: str) -> None:
         """Refuse a name that is no door of this site at once."""
@@ -352,23 +347,14 @@ class Staff:
 
     def diagnose(self, door: str, by: str) -> tuple[str, dict[str, Any]]:
         """Ask a door how it is; return (when, what it said). Raises `SyncError` without an answer."""
-        self.command(door, CommandType.DIAGNOSTICS, by)
-        return self.last_diagnostics(door)
+        ended = self._ordered(door, CommandType.DIAGNOSTICS, by)
+        if ended.id is None:
+            raise SyncError(ended.text)
+        return answer_to(self._engine, ended.id)
 
     def last_diagnostics(self, door: str) -> tuple[str, dict[str, Any]]:
         """Return (UTC in ISO form, what the door said) of the last time it was asked."""
-        query = (
-            sa.select(REQUESTS.c.asked_at, REQUESTS.c.data)
-            .where(REQUESTS.c.device == door, REQUESTS.c.type == CommandType.DIAGNOSTICS)
-            .where(REQUESTS.c.status == "done", REQUESTS.c.data.is_not(None))
-            .order_by(REQUESTS.c.asked_at.desc())
-        )
-        with reading(self._engine) as connection:
-            row = connection.execute(query.limit(1)).first()
-        if row is None:
-            raise SyncError(f"{door}: it was never asked; leave --last out")
-        at = datetime.fromtimestamp(row.asked_at, UTC).isoformat(timespec="seconds")
-        return at, json.loads(row.data)
+        return last_answer(self._engine, door)
 
     def import_people(
         self, records: Sequence[dict[str, Any]], *, replace: bool = False, removing: int | None = None
