@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from edge.errors import SyncError
-from edge.identity import kept_spellings
+from edge.spellings import Spellings, reads_like, spellings
 from edge.words import message
 from facegate_hub.database import in_parts, reading
 from facegate_hub.faces import SharedFaces
@@ -105,25 +105,44 @@ class RosterPeople:
             if person.record["name"] != names[one]
         }
 
-    def with_unsaid(self, records: Sequence[dict[str, Any]], silent: Collection[str]) -> list[dict[str, Any]]:
-        """Return a list's records with what the roster has of the fields that the list is `silent` about.
+    def meant(
+        self, records: Sequence[dict[str, Any]], silent: Collection[str]
+    ) -> tuple[list[dict[str, Any]], Spellings]:
+        """Return a list's records as they are meant, and whom their numbers mean: 3栋1203 is kept as 3-1203.
 
-        A list of numbers and names would else take everybody's end, and make all of them residents.
+        They have what the roster has of the fields that the list is `silent` about: a list of numbers and
+        names would else take everybody's end, and make all of them residents.
         """
         with reading(self._engine) as connection:
-            ids = connection.execute(sa.select(ROSTER.c.id)).scalars().all()
-        spellings = kept_spellings(ids)
-        known = self.some([spellings.get(one["id"], one["id"]) for one in records])
-        there = {one["id"]: known.get(spellings.get(one["id"], one["id"])) for one in records}
+            rows = connection.execute(sa.select(ROSTER.c.id, ROSTER.c.text)).all()
+        there = {row.id: json.loads(row.text) for row in rows}
+        named = {one: str(record.get("name", "")) for one, record in there.items()}
+        whom = spellings({str(one["id"]): str(one["name"]) for one in records}, named)
+        found = [{**one, "id": whom.kept.get(one["id"], one["id"])} for one in records]
         kept = {
-            identity: {name: person.record[name] for name in silent if name in person.record}
-            for identity, person in there.items()
-            if person is not None
+            one: {name: there[one][name] for name in silent if name in there[one]}
+            for one in (record["id"] for record in found)
+            if one in there
         }
-        return [{**kept.get(one["id"], {}), **one} for one in records]
+        return [{**kept.get(one["id"], {}), **one} for one in found], whom
 
     def search(self, wanted: str, count: int = 50, after: str = "") -> list[RosterPerson]:
-        """Return people whose number or name contains `wanted`, by id, those after an id."""
+        """Return people whose number or name contains `wanted`, by id, those after an id.
+
+        Where there is nobody, the first whose number reads like it: 3-1203 for 3栋1203.
+        """
+        found = self._containing(wanted, count, after)
+        like = None if found or after else self.reading_like(wanted)
+        return found if like is None else [like]
+
+    def reading_like(self, typed: str) -> RosterPerson | None:
+        """Return somebody whose number is another one and reads like what was typed; None: nobody's does."""
+        with reading(self._engine) as connection:
+            ids = connection.execute(sa.select(ROSTER.c.id).order_by(ROSTER.c.id)).scalars().all()
+        other = reads_like(typed, ids)
+        return None if other is None else self.one(other)
+
+    def _containing(self, wanted: str, count: int, after: str) -> list[RosterPerson]:
         query = sa.select(ROSTER).where(ROSTER.c.id > after).order_by(ROSTER.c.id)
         if wanted:
             quoted = json.dumps(wanted, ensure_ascii=False)[1:-1]

@@ -20,6 +20,7 @@ from edge.identity import resident_id as named
 from edge.lazy_group import ToldGroup
 from edge.policy.pin import check_pin, random_pin
 from edge.runtime.json_lines import json_line
+from edge.spellings import reads_like
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,8 +43,10 @@ def require_known(data: Path, resident_id: str, name: str) -> None:
         if store.get(resident_id) is not None:
             return
         if not name:
+            other = reads_like(resident_id, (one.id for one in store.list()))
+            meant = "" if other is None else f"did you mean {other}? "
             raise StoreError(
-                f"{resident_id}: nobody has this number here; facegate enrol list shows everybody,"
+                f"{resident_id}: nobody has this number here; {meant}facegate enrol list shows everybody,"
                 " --name NAME adds them"
             )
         tell_journal(data, Kind.RESIDENT_ADDED, resident_id)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from edge.column_names import FLAT_PARTS, plain_words
 from edge.domain import Resident
 from edge.errors import FacegateError, PanelRefused
-from edge.identity import ResidentId, access_levels, kept_spellings, person_name, resident_id, tidied
+from edge.identity import ResidentId, access_levels, person_name, resident_id, tidied
 from edge.people_rows import (
     MOST_PEOPLE,
     MOST_ROWS,
     UNREAD,
     LeftOut,
+    PeopleRows,
     given_cells,
     names_columns_as,
     people_rows,
@@ -23,6 +24,7 @@ from edge.people_rows import (
     text_rows,
 )
 from edge.sheet_cells import FALSE, TRUE, has_short_year, moment_in
+from edge.spellings import Spellings, spellings
 from edge.words import message
 from edge.workbook.reading import Sheet, SheetRow, is_workbook, read_workbook
 
@@ -37,6 +39,7 @@ FIELDS = frozenset({"id", "name", "access_levels", "valid_from", "valid_until", 
 NAMED = 5
 """People named in a refusal; of more it says how many they are."""
 
+NOBODY_ELSE = Spellings({}, {})
 _BOMS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -56,7 +59,8 @@ class PeopleList:
     Who is in the list as they are already is only counted (`same`); `before` are those who change, as they
     were when the list was read. `encoding` is how the text of a file was read, "" for a workbook; `sheet` is
     the part of a workbook that was read. `left_out` are lines that are nobody (titles, sums), `unread`
-    columns that a door has no use for.
+    columns that a door has no use for. `whom` says which numbers are kept in another spelling (3栋1203 as
+    3-1203), and which new ones read like somebody's.
     """
 
     people: tuple[Resident, ...]
@@ -69,9 +73,10 @@ class PeopleList:
     sheet: Sheet | None = None
     left_out: tuple[LeftOut, ...] = ()
     unread: tuple[str, ...] = ()
+    whom: Spellings = NOBODY_ELSE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ListRules:
     """What rows are checked against: people there, whose record the property keeps, known levels, zone."""
 
@@ -79,11 +84,6 @@ class ListRules:
     of_property: Collection[str]
     levels: Collection[str]
     zone: tzinfo
-
-    @cached_property
-    def spellings(self) -> Mapping[str, str]:
-        """People there whose ids an earlier version kept in another spelling, by today's."""
-        return kept_spellings(self.there)
 
 
 def read_people_list(data: bytes, rules: ListRules) -> PeopleList:
@@ -104,24 +104,51 @@ def read_people_list(data: bytes, rules: ListRules) -> PeopleList:
 def _people(rows: Iterable[SheetRow], rules: ListRules) -> PeopleList:
     people: dict[str, Resident] = {}
     lines: dict[str, int] = {}
-    bad: list[BadRow] = []
     found = people_rows(rows)
     _check_columns(found.header)
-    for row in found:
+    given, bad = _given(found)
+    whom = spellings(_names(cells for _, cells in given), {one.id: one.name for one in rules.there.values()})
+    for row, cells in given:
         try:
-            person = _person(given_cells(found.header, row), rules)
+            person = _person(cells, rules, whom)
             if (first := lines.setdefault(person.id, row.number)) != row.number:
                 raise PanelRefused(message("list.twice", id=person.id, line=first))
             people[person.id] = person
         except FacegateError as error:
-            bad.append(BadRow(row.number, ", ".join(row.cells)[:60], error.message))
-        # With every row, so that a file of a million lines ends here and not in memory.
-        if len(lines) + len(bad) > MOST_PEOPLE:
-            raise PanelRefused(message("list.too_many", most=MOST_PEOPLE))
+            bad.append(_bad(row, error))
     if "name" in found.header:
         require_names_as_typed([person.name for person in people.values()])
-    read = _sorted_out(people, bad, rules)
-    return replace(read, left_out=tuple(found.left_out), unread=found.unread)
+    read = _sorted_out(people, sorted(bad, key=lambda one: one.line), rules)
+    return replace(read, left_out=tuple(found.left_out), unread=found.unread, whom=whom)
+
+
+def _given(found: PeopleRows) -> tuple[list[tuple[SheetRow, dict[str, str]]], list[BadRow]]:
+    """Return the rows with what their cells say, and those that say nothing that can be understood."""
+    given: list[tuple[SheetRow, dict[str, str]]] = []
+    bad: list[BadRow] = []
+    for row in found:
+        try:
+            given.append((row, given_cells(found.header, row)))
+        except FacegateError as error:
+            bad.append(_bad(row, error))
+        # With every row, so that a file of a million lines ends here and not in memory.
+        if len(given) + len(bad) > MOST_PEOPLE:
+            raise PanelRefused(message("list.too_many", most=MOST_PEOPLE))
+    return given, bad
+
+
+def _bad(row: SheetRow, error: FacegateError) -> BadRow:
+    return BadRow(row.number, ", ".join(row.cells)[:60], error.message)
+
+
+def _names(given: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return the names of a list's people by number; of somebody without a name it is the number."""
+    names: dict[str, str] = {}
+    for cells in given:
+        with suppress(FacegateError):  # told when the row is made a person
+            identity = resident_id(cells.get("id", ""))
+            names[identity] = tidied(cells.get("name", "")) or identity
+    return names
 
 
 def _sorted_out(people: Mapping[str, Resident], bad: list[BadRow], rules: ListRules) -> PeopleList:
@@ -174,11 +201,11 @@ def _check_columns(header: Sequence[str]) -> None:
         raise PanelRefused(message("list.column_twice"))
 
 
-def _person(given: Mapping[str, str], rules: ListRules) -> Resident:
+def _person(given: Mapping[str, str], rules: ListRules, whom: Spellings) -> Resident:
     if "id" not in given:
         raise PanelRefused(message("list.no_number"))
     identity = resident_id(given["id"])
-    identity = ResidentId(rules.spellings.get(identity, identity))
+    identity = ResidentId(whom.kept.get(identity, identity))
     if identity in rules.of_property:
         raise PanelRefused(message("list.of_property", id=identity))
     there = rules.there.get(identity)

@@ -43,7 +43,13 @@ def look(ask: Ask) -> Response:
     found = read_people_list(ask.files[0][1], ListRules(there, sources, _levels(ask), ask.desk.zone))
     name = ask.office.tray.put(ask.session.user, found) if found.people else ""
     return ask.page(
-        "import_look.html", found=found, name=name, file=ask.files[0][0], rows=found.people[:SHOWN_ROWS]
+        "import_look.html",
+        found=found,
+        name=name,
+        file=ask.files[0][0],
+        rows=found.people[:SHOWN_ROWS],
+        alike=list(found.whom.alike.items())[:SHOWN_ROWS],
+        kept=list(found.whom.kept.items())[:SHOWN_ROWS],
     )
 
 

@@ -16,6 +16,7 @@ from edge.identity import person_name, resident_id, tidied
 from edge.panel.rights import choices, rights_from
 from edge.panel.telling import seen_events
 from edge.panel.troubles import troubles
+from edge.spellings import flat_key, reads_like
 from edge.words import message
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ def residents(ask: Ask) -> Response:
     people = ask.desk.residents.list()
     listed = [one for one in people if lacking.has(view, one)]
     found = [one for one in listed if _is_found(one, wanted.lower(), lacking.held)]
+    if not found and (key := flat_key(wanted)):  # 3-1203 for 3栋1203
+        found = [one for one in listed if flat_key(one.id) == key]
     pages = max(1, math.ceil(len(found) / PAGE_ROWS))
     page = min(max(_number(params.get("page", "")), 1), pages)
     begin = (page - 1) * PAGE_ROWS
@@ -151,11 +154,20 @@ def new(ask: Ask) -> Response:
     name = person_name(form["name"]) if form.get("name", "").strip() else str(identity)
     if desk.residents.get(identity) is not None:
         raise EnrolmentRefused(message("error.person_there", who=identity))
+    if "apart" not in form:
+        _require_apart(desk, identity)
     person = rights_from(ask, Resident(identity, name))
     told = {"by": ask.session.user, "access_levels": list(person.access_levels)}
     with desk.doing(Kind.RESIDENT_ADDED, about=identity, **told):
         desk.residents.put_people([person], {identity: None})
     return ask.to(sheet(identity), message("panel.person_made", who=name))
+
+
+def _require_apart(desk: PanelServices, identity: str) -> None:
+    """Refuse a new number that reads like somebody's who is here: they may be one person."""
+    names = {one.id: one.name for one in desk.residents.list()}
+    if other := reads_like(identity, names):
+        raise EnrolmentRefused(message("error.person_alike", id=identity, other=other, name=names[other]))
 
 
 def sheet(identity: str) -> str:

@@ -18,6 +18,7 @@ from facegate_hub.staff import Staff
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from edge.spellings import Spellings
     from facegate_hub.sheets import PeopleRead
 
 
@@ -69,7 +70,7 @@ def import_(
     read = read_people(data, encoding or taken.name, zone)
     _tell_left_out(read)
     with closing(Staff(*place)) as desk:
-        records = desk.people.with_unsaid(read.records, read.silent)
+        records, whom = desk.people.meant(read.records, read.silent)
         desk.require_known_levels(records, levels)
         renamed = desk.people.renamed(records)
         if taken.is_guess:
@@ -80,6 +81,7 @@ def import_(
     if renamed:
         said = "remove whoever is somebody else now (facegate hub roster remove), and import again"
         click.echo(f"warning: {len(renamed)} names changed; {said}", err=True)
+    _tell_spellings(whom, [str(one["id"]) for one in read.records])
     click.echo(f"{done.read} read, {done.removed} removed; the roster is at revision {done.rev}")
 
 
@@ -89,6 +91,17 @@ def _tell_left_out(read: PeopleRead) -> None:
         click.echo(f"left out: line {one.line}: {one.text}", err=True)
     if read.unread:
         click.echo(f"left out: columns {', '.join(read.unread)}", err=True)
+
+
+def _tell_spellings(whom: Spellings, listed: list[str]) -> None:
+    """Show whose number is kept in another spelling, and who may be one person under two numbers."""
+    kept = [f"{one} is {whom.kept[one]}" for one in listed if one in whom.kept]
+    if kept:
+        click.echo(f"{len(kept)} numbers are kept as they were: {', '.join(kept[:MOST_RENAMED])}", err=True)
+    alike = [f"{one} reads like {other}" for one, other in whom.alike.items()]
+    if alike:
+        said = "if that is one person, remove one (facegate hub roster remove): each opens doors by itself"
+        click.echo(f"warning: {len(alike)} new: {', '.join(alike[:MOST_RENAMED])}; {said}", err=True)
 
 
 def _tell_guess(taken: ListEncoding, records: list[dict[str, Any]], *, changes: bool) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from edge.errors import CommunityRefused
-from edge.identity import tidied
+from edge.spellings import flat_key, flat_written
 from edge.words import message
 from facegate_hub.community.schema import FLATS
 
@@ -22,15 +21,7 @@ if TYPE_CHECKING:
 MOST_FLAT = 32
 """Characters of a flat's number, such as 3-1203."""
 MOST_FLATS = 20_000
-_DIGITS = {sign: n for n, sign in enumerate("零一二三四五六七八九")}
-_COUNTED = re.compile("[一二三四五六七八九十]{1,3}(?=号楼|號樓|栋|棟|幢|座|单元|單元|楼|樓)")
-"""A building or staircase in Chinese numerals."""
-_BETWEEN = re.compile(r"(?:号楼|號樓|楼栋|栋|棟|幢|座|楼|樓|单元|單元|号|號|门|門|[\s#/_.\-‐-―−])+")
-_LAST = re.compile("(?:室|房|户|戶)$")
 _NUMBER = re.compile(r".*\d.*")
-_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
-_SAME_LETTERS = str.maketrans("АВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEKMHOPCTYXIJSABEZHIKMNOPTYX")
-"""Cyrillic and Greek capitals that look like Latin ones."""
 _WORDS = re.compile(r"[\w-]+")
 _APART = re.compile(r"\s+(?=(?:号楼|號樓|楼栋|栋|棟|幢|座|楼|樓)(?:[\s和及与與]|$))")
 """Between a building and the word for it, as the pages show it: 3 栋."""
@@ -38,21 +29,6 @@ _SPOKEN = re.compile(r"(?:buildings?|bldg\.?)\s+(?=\S)|\s+(?:and|&|[和及与與
 _AND = re.compile("(?<=[楼樓栋棟幢座])[和及与與]")
 BETWEEN_FLATS = re.compile("[,;，；、\t\r\n]+")
 """What people write between several flats; a blank may stand inside one."""
-
-
-def flat_key(text: str) -> str:
-    """Return a key that is the same for every spelling of a flat, for comparing; `flat_written` is stored.
-
-    It is the same for 03-0203 and 3-203, for digits of any script, and for letters that look alike.
-    """
-    seen = "".join(str(unicodedata.decimal(sign, sign)) for sign in flat_written(text))
-    return _ZEROS.sub("", seen.translate(_SAME_LETTERS))
-
-
-def flat_written(text: str) -> str:
-    """Return a flat in the one way that is kept: building, staircase, number, with `-` between."""
-    seen = _COUNTED.sub(_counted, unicodedata.normalize("NFKC", tidied(text))).upper()
-    return _BETWEEN.sub("-", _LAST.sub("", seen.removeprefix("第"))).strip("-")
 
 
 def flat_parts(text: str) -> tuple[str, str, str] | None:
@@ -137,10 +113,3 @@ def new_flats(known: Collection[str], text: str) -> tuple[list[tuple[str, str, s
     if len(known) + len(fresh) > MOST_FLATS:
         raise CommunityRefused(message("community.refused.flats", most=MOST_FLATS))
     return list(fresh.values()), bad
-
-
-def _counted(found: re.Match[str]) -> str:
-    tens, is_ten, ones = found[0].rpartition("十")
-    if not is_ten:
-        return "".join(str(_DIGITS[sign]) for sign in found[0])
-    return str(10 * _DIGITS.get(tens, 1) + _DIGITS.get(ones, 0))

@@ -14,9 +14,10 @@ import sqlalchemy as sa
 
 from edge.errors import FacegateError
 from edge.identity import resident_id, tidied
+from edge.spellings import flat_key, flat_written
 from facegate_hub.community.book import Change
 from facegate_hub.community.entry import make_invitation
-from facegate_hub.community.flats import MOST_FLATS, KnownFlats, flat_key, flat_parts, flat_written
+from facegate_hub.community.flats import MOST_FLATS, KnownFlats, flat_parts
 from facegate_hub.community.people import NewPerson, TieKind, add_person, sound
 from facegate_hub.community.schema import FLATS, PEOPLE, TIES
 

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 
 from edge.errors import CommunityRefused
 from edge.identity import resident_id, tidied
+from edge.spellings import flat_key
 from edge.words import LANGUAGES, message
 from facegate_hub.community.book import Change, RowRemoval
 from facegate_hub.community.devices import forget_holder
-from facegate_hub.community.flats import MOST_FLATS, flat_called, flat_key, flats_in
+from facegate_hub.community.flats import MOST_FLATS, flat_called, flats_in
 from facegate_hub.community.leaving import end_codes, end_passes, end_slips
 from facegate_hub.community.machine import OPEN
 from facegate_hub.community.schema import FLATS, LEDGER, PEOPLE, TICKETS, TIES

@@ -57,6 +57,13 @@ def require_meant(ask: PageAsk, people: RosterPeople, records: list[dict[str, An
         raise CommunityRefused(message("community.refused.level", level=level, near=near))
 
 
+def require_apart(people: RosterPeople, identity: str) -> None:
+    """Refuse a new number that reads like somebody's who is there: they may be one person."""
+    if other := people.reading_like(identity):
+        about = {"id": identity, "other": other.id, "name": other.record["name"]}
+        raise CommunityRefused(message("community.refused.alike", **about))
+
+
 def shown_day(ask: PageAsk, moment: str | None, ends: int) -> str:
     """Return the day of a moment as a form has it; with `ends` 1 midnight is the end of the day before."""
     if moment is None:

@@ -12,6 +12,7 @@ from edge.identity import resident_id, tidied
 from edge.words import message
 from facegate_hub.console.roster_forms import (
     record_from,
+    require_apart,
     require_meant,
     require_unchanged,
     rights_mark,
@@ -87,6 +88,8 @@ class RosterPages:
         before = self._desk.looking.people.one(identity)
         if before is not None and "is_new" in ask.form:
             raise CommunityRefused(message("community.refused.taken", id=identity))
+        if before is None and "apart" not in ask.form:
+            require_apart(self._desk.looking.people, identity)
         if before is not None:
             require_unchanged(ask, before.record)
         record = record_from(ask, identity, {} if before is None else before.record)
@@ -137,7 +140,7 @@ class RosterPages:
         try:
             taken = encoding_of(text)
             read = read_people(text, taken.name, ask.office.terms.zone)
-            records = self._desk.looking.people.with_unsaid(read.records, read.silent)
+            records, whom = self._desk.looking.people.meant(read.records, read.silent)
             known = self._desk.looking.people.some([one["id"] for one in records])
             if "sure" in ask.form:
                 require_meant(ask, self._desk.looking.people, records)
@@ -162,6 +165,10 @@ class RosterPages:
             changed=changed[:SHOWN],
             changed_count=len(changed),
             renamed=list(self._desk.looking.people.renamed(records).items())[:SHOWN],
+            kept=[(one["id"], whom.kept[one["id"]]) for one in read.records if one["id"] in whom.kept][
+                :SHOWN
+            ],
+            alike=list(whom.alike.items())[:SHOWN],
             doubtful=self._desk.looking.people.doubtful_levels(records),
             # The page sends back what was read and shown, not the file: what is done is what somebody has
             # looked at.

@@ -141,6 +141,8 @@ class TestPinAndCard:
         for words in (["pin", "set", "ana", "--number", "7"], ["card", "add", "w26:1:2", "ana"]):
             with pytest.raises(StoreError, match="ana: nobody has this number here"):
                 run(*words, "--data", tmp_path)
+        with pytest.raises(StoreError, match="did you mean anna"):
+            run("card", "add", "w26:1:2", "ANNA", "--data", tmp_path)
         assert run("pin", "list", "--data", tmp_path) == "7  anna"
         assert run("card", "list", "--data", tmp_path) == ""
 

@@ -441,6 +441,32 @@ def test_a_list_is_looked_at_before_it_changes_anything(gate):
     assert gate.desk.looking.people.one("p-1").record["name"] == "Anne"
 
 
+def test_a_number_that_is_written_otherwise_is_who_is_there(gate):
+    """A list of 3栋1203 made a second 3-1203, and with --replace took everybody's face."""
+    gate.desk.looking.import_people(
+        [{"id": "3-1203", "name": "李伟", "access_levels": ["gym"]}, {"id": "3-1204", "name": "王芳"}]
+    )
+    gate.principal("mei", role="manager")
+    desk = entered(gate, "mona", "mei")
+    desk.get("/access")
+    desk.send("/access/load", _files={"file": ("a.csv", "编号,姓名\n3栋1203,李伟\n3栋1204,赵敏\n".encode())})
+    assert "2 people read: 1 new, 0 changed" in desk.page
+    assert "3栋1203 → 3-1203" in desk.page
+    assert desk.page.count("data-alike") == 1
+    csrf = desk.page.split('name="csrf" value="')[1].split('"')[0]
+    again = unescape(desk.page.split("hidden>")[1].split("</textarea>")[0])
+    desk.client.post("/access/load", data={"csrf": csrf, "sure": "1", "text": again})
+    people = gate.desk.looking.people
+    assert [one.id for one in people.page()] == ["3-1203", "3-1204", "3栋1204"]
+    assert people.one("3-1203").record["access_levels"] == ["gym"]
+    assert "3-1203" in desk.get(f"/access?q={quote('三栋1203室')}").text
+    new = {"csrf": csrf, "is_new": "1", "id": "3幢1203", "name": "李强", "levels": "resident"}
+    assert "reads like 3-1203" in desk.client.post("/access", data=new).text
+    assert people.one("3幢1203") is None
+    desk.client.post("/access", data={**new, "apart": "1"})
+    assert people.one("3幢1203") is not None
+
+
 def test_a_list_leaves_what_it_has_no_column_for(gate):
     """A list of numbers and names took everybody's end and levels, and was said to change nobody."""
     has = {"id": "p-1", "name": "Anna", "access_levels": ["gym"], "valid_until": "2026-12-31T16:00:00+00:00"}

@@ -9,11 +9,12 @@ from click.testing import CliRunner
 
 from edge.cli import app
 from edge.errors import CommunityRefused, SyncError
+from edge.spellings import flat_key
 from facegate_hub.community.book import SYSTEM
 from facegate_hub.community.database import open_book
 from facegate_hub.community.duties import Right, may
 from facegate_hub.community.entry import Invitations
-from facegate_hub.community.flats import MOST_FLATS, flat_key, flat_parts, new_flats
+from facegate_hub.community.flats import MOST_FLATS, flat_parts, new_flats
 from facegate_hub.community.notice_desk import NoticeDesk
 from facegate_hub.community.people import NewPerson, PeopleRegister, TieKind
 from facegate_hub.community.verify import verify
@@ -25,6 +26,7 @@ from tests.workbook.books import book_of
 ALIKE = (
     *("3-1203", "3栋1203", "３栋１２０３", "3幢1203室", "3号楼1203", " 3 - 1203 ", "3#1203", "三栋1203"),
     *("3—1203", "第3栋1203號", "3/1203", "3-1203\u200b", "3樓1203"),
+    *("三棟一二零三室", "三栋一二〇三"),
 )
 
 

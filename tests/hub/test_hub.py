@@ -205,6 +205,20 @@ def test_nobody_is_renamed_or_removed_while_the_encoding_of_a_list_is_a_guess(tm
     assert "2 people" in staff(place, "roster", "status")[1]
 
 
+def test_a_list_in_another_spelling_takes_nobody_s_place(tmp_path, place):
+    """With --replace a list of 3栋1203 removed 3-1203 with face, PIN and cards, and began somebody new."""
+    people = tmp_path / "residents.csv"
+    people.write_text("id,name\n3-1203,李伟\n3-1204,王芳\n", encoding="utf-8")
+    staff(place, "roster", "import", str(people))
+    people.write_text("id,name\n3栋1203,李伟\n3栋1204,赵敏\n", encoding="utf-8")
+    code, text = staff(place, "roster", "import", str(people), "--replace")
+    assert code == 0
+    assert "3栋1203 is 3-1203" in text
+    assert "3栋1204 reads like 3-1204" in text
+    assert "1 removed" in text, "another name is another person"
+    assert "2 people" in staff(place, "roster", "status")[1]
+
+
 def test_two_people_ask_at_once_and_each_gets_an_answer(place, hub, front):
     """Requests go through the database, so several desks can work."""
     asked = [ask(hub.engine, hub.signer, "front", CommandType.UNLOCK, f"desk {n}") for n in range(3)]

@@ -101,6 +101,32 @@ def test_an_id_in_an_older_spelling_is_the_same_person(panel):
     assert [(one.id, one.name) for one in panel.desk.residents.list()] == [("3–1203", "王秀兰")]
 
 
+def test_a_number_that_is_written_otherwise_is_the_same_person(panel):
+    """A list of 3栋1203 made a second 3-1203, who went on getting in when the first was removed."""
+    panel.desk.residents.put_people([Resident("3-1203", "李伟"), Resident("3-1204", "王芳")])
+    sam = panel.logged_in("sam", Role.STAFF)
+    page = look(sam, "编号,姓名,有效期至\n3栋1203,李伟,2027-03-31\n3栋1204,赵敏,\n".encode())
+    assert "3栋1203 → 3-1203" in page.text
+    assert page.text.count("data-alike") == 1
+    assert "3栋1204: 3-1204" in page.text
+    stored(sam, page)
+    assert [one.id for one in panel.desk.residents.list()] == ["3-1203", "3-1204", "3栋1204"]
+    assert panel.desk.residents.get("3-1203").valid_until is not None
+
+
+def test_somebody_new_whose_number_reads_like_another_one_is_asked_about(panel):
+    panel.desk.residents.put_people([Resident("3-1203", "李伟")])
+    sam = panel.logged_in("sam", Role.STAFF)
+    sam.get("/people/new")
+    page = sam.post("/people/new", resident_id="3栋1203", name="李伟")
+    assert page.status_code == 422
+    assert "reads like 3-1203 (李伟)" in page.text
+    assert "3-1203" in sam.get("/residents?q=三栋1203室").text
+    sam.get("/people/new")
+    sam.post("/people/new", resident_id="3栋1203", name="李强", apart="yes")
+    assert [one.id for one in panel.desk.residents.list()] == ["3-1203", "3栋1203"]
+
+
 def test_the_propertys_people_are_left_to_the_property(panel):
     panel.desk.residents.put(Resident("a", "Anna"), [], source=SOURCE)
     page = look(panel.logged_in("sam", Role.STAFF), b"id,name\na,Other\n")
