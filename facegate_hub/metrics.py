@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from edge.runtime.metrics_page import gauge
 from facegate_hub.database import reading
+from facegate_hub.door_view import door_view
 from facegate_hub.forks import FORK
 from facegate_hub.tables import DEVICES, DOUBTS, STREAMS
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from edge.broker.client import LinkStatus
+    from edge.domain import RosterState
     from facegate_hub.ingest import IngestStatus
 
     Values = Mapping[str, float]
@@ -32,7 +35,7 @@ class Doors:
 
     online: Mapping[str, float]
     age_seconds: Mapping[str, float]
-    revs: Mapping[str, float]
+    behind: Mapping[str, float]
     problem: Mapping[str, float]
     events: Mapping[str, float]
     doubts: int
@@ -48,13 +51,13 @@ class HubCollector:
     def __init__(
         self,
         engine: Engine,
-        rev: Callable[[], int],
+        roster: Callable[[], RosterState],
         link: Callable[[], LinkStatus],
         ingest: Callable[[], IngestStatus] | None,
         waiting: Callable[[], Values],
     ) -> None:
         self._engine = engine
-        self._rev = rev
+        self._roster = roster
         self._link = link
         self._ingest = ingest
         self._waiting = waiting
@@ -68,39 +71,42 @@ class HubCollector:
         if self._ingest is not None:
             yield from _work(self._ingest())
         try:
-            doors, rev = read_doors(self._engine), self._rev()
+            roster = self._roster()
+            doors = read_doors(self._engine, roster)
         except sa.exc.SQLAlchemyError:
             return
-        yield from _doors(doors, rev)
+        yield from _doors(doors, roster.rev)
 
 
-def read_doors(engine: Engine) -> Doors:
-    """Return what the database says of the doors now."""
-    columns = (DEVICES.c.id, DEVICES.c.avail, DEVICES.c.rev, DEVICES.c.problem, DEVICES.c.seen_at)
+def read_doors(engine: Engine, roster: RosterState) -> Doors:
+    """Return what the database says of the doors now, as `facegate hub doors` shows it."""
+    names = ("id", "avail", "epoch", "rev", "seen_at", "problem", "problem_at", "shut_out", "unproven")
+    columns = (*(DEVICES.c[name] for name in names), sa.null().label("state"))
     journals = sa.select(STREAMS.c.device, sa.func.sum(STREAMS.c.upto)).group_by(STREAMS.c.device)
     stored = journals.where(STREAMS.c.stream.not_like(f"%{FORK}%"))
+    # Those that somebody has looked at alarm nobody any more.
+    open_ones = sa.select(sa.func.count()).select_from(DOUBTS).where(DOUBTS.c.acknowledged_at.is_(None))
     with reading(engine) as connection:
         rows = connection.execute(sa.select(*columns)).all()
         events = {device: float(count) for device, count in connection.execute(stored)}
-        doubts = connection.execute(sa.select(sa.func.count()).select_from(DOUBTS)).scalar() or 0
+        doubts = connection.execute(open_ones).scalar() or 0
+    views = [door_view(row, roster, time.time()) for row in rows]
     return Doors(
-        {row.id: float(row.avail == "online") for row in rows},
-        {row.id: _age_seconds(row.seen_at) for row in rows if row.seen_at},
-        {row.id: float(row.rev or 0) for row in rows},
-        {row.id: float(row.problem is not None) for row in rows},
+        {view.id: float(view.availability == "online") for view in views},
+        {view.id: _age_seconds(view.seen_at) for view in views if view.seen_at},
+        {view.id: float(view.behind) for view in views},
+        {view.id: float(view.problem is not None) for view in views},
         events,
         doubts,
     )
 
 
 def _doors(doors: Doors, rev: int) -> Iterator[Metric]:
-    # A door that is ahead has what this hub's database has lost, and takes nothing of it.
-    behind = {door: rev - have if have <= rev else max(1.0, rev) for door, have in doors.revs.items()}
     yield gauge("facegate_hub_roster_revision", "The property's", rev)
-    yield gauge("facegate_hub_doubts", "Signs of tampering or loss", doors.doubts)
+    yield gauge("facegate_hub_doubts", "Signs of tampering or loss that nobody acknowledged", doors.doubts)
     yield _by("facegate_hub_door_online", "1: the door is there", "door", doors.online)
     yield _by("facegate_hub_door_seen_age_seconds", "Since it was heard", "door", doors.age_seconds)
-    yield _by("facegate_hub_door_revisions_behind", "Of the roster", "door", behind)
+    yield _by("facegate_hub_door_revisions_behind", "Of the roster", "door", doors.behind)
     yield _by("facegate_hub_door_problem", "1: there is one", "door", doors.problem)
     stored = CounterMetricFamily("facegate_hub_door_events", "Stored without a gap", labels=["door"])
     for door, count in doors.events.items():

@@ -36,7 +36,7 @@ SORTED_WHERE_GIVEN = {
 LOOKED_AT = {"person": ("kind", "reason")}
 """What stands in an index behind that, so that whoever looks for it reads no event that is not wanted: a
 person's events lie all over the table, and each costs a look at the disk."""
-UNUSED = ("ix_events_at", "ix_events_kind", "events_by_resident")
+UNUSED = ("ix_events_at", "ix_events_kind", "events_by_resident", "ix_streams_moved_at")
 """Indices that older versions made."""
 
 
@@ -77,7 +77,7 @@ STREAMS = sa.Table(
     sa.Column("top", sa.BigInteger),
     sa.Column("pruned", sa.BigInteger),
     sa.Column("began_at", sa.Float),
-    sa.Column("moved_at", sa.Float, index=True),
+    sa.Column("moved_at", sa.Float),
     sa.Column("proven_from", sa.BigInteger),
     sa.Column("pruned_told", sa.String(40)),
     sa.Index("streams_by_beginning", "device", "began_at"),

@@ -94,7 +94,7 @@ def _publish(service: Hub, listen: str) -> Callable[[], None]:
 
         ingest = service.ingest.status if service.ingest else None
         collector = HubCollector(
-            service.engine, service.roster.rev, service.client.status, ingest, service.waiting
+            service.engine, service.roster.state, service.client.status, ingest, service.waiting
         )
         return MetricsPage(listen, collector).close
     except ImportError as error:

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from contextlib import ExitStack, closing
 
@@ -15,11 +16,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from edge.broker.client import LinkStatus
 from edge.cli import app
+from edge.domain import RosterState
 from edge.errors import ConfigError
 from edge.runtime.metrics_page import MetricsPage
 from edge.site.provision import Site
+from facegate_hub.database import put
+from facegate_hub.events import EventSink
+from facegate_hub.inbox import Inbox, InboxKind, InboxState
 from facegate_hub.metrics import HubCollector
-from facegate_hub.tables import DOUBTS, open_tables
+from facegate_hub.retention import HubRetention
+from facegate_hub.tables import DEVICES, DOUBTS, open_tables
+from tests.hub.entries import chain, pack
 from tests.hub.test_hub import WholeDoor
 from tests.loopback import free_port
 from tests.places import REPOSITORY
@@ -90,11 +97,71 @@ def _settled(port):
 
 
 def collector(engine):
-    return HubCollector(engine, lambda: 7, lambda: LinkStatus(rejected=3), None, lambda: {"hub-roster": 2.0})
+    roster = RosterState(4, 7, "", 0)
+    link = LinkStatus(rejected=3)
+    return HubCollector(engine, lambda: roster, lambda: link, None, lambda: {"hub-roster": 2.0})
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request, tmp_path):
+    is_file = request.param == "sqlite"
+    engine = open_tables(f"sqlite:///{tmp_path}/hub.db" if is_file else request.getfixturevalue("postgresql"))
+    yield engine
+    engine.dispose()
+
+
+def told(engine, name):
+    families = [one for one in collector(engine).collect() if one.name == name]
+    return {"".join(one.labels.values()): one.value for family in families for one in family.samples}
+
+
+def test_each_figure_of_a_door_is_what_the_list_of_doors_says(engine):
+    """A problem of last week stayed 1 for ever; of a door in an older epoch nothing was behind."""
+    now = time.time()
+    doors = {
+        "well": {"epoch": 4, "rev": 7, "avail": "online"},
+        "behind": {"epoch": 4, "rev": 5},
+        "older": {"epoch": 3, "rev": 7},
+        "later": {"epoch": 4, "rev": 9},
+        "last-week": {"epoch": 4, "rev": 7, "problem": "evt: x", "problem_at": now - 7 * 86_400},
+        "just-now": {"epoch": 4, "rev": 7, "problem": "evt: x", "problem_at": now - 60},
+        "shut-out": {"epoch": 4, "rev": 7, "shut_out": "stolen"},
+    }
+    with engine.begin() as connection:
+        for door, row in doors.items():
+            put(connection, DEVICES, {"id": door, **row})
+    behind = told(engine, "facegate_hub_door_revisions_behind")
+    assert {door: count for door, count in behind.items() if count} == {"behind": 2, "older": 7, "later": 7}
+    problems = told(engine, "facegate_hub_door_problem")
+    assert {door for door, is_one in problems.items() if is_one} == {"later", "just-now", "shut-out"}
+    assert told(engine, "facegate_hub_door_online") == {door: door == "well" for door in doors}
+
+
+def test_what_is_stored_is_counted_once_however_many_journals_a_door_has(engine):
+    sink = EventSink(engine)
+    for stream, count in (("a", 30), ("b", 12)):
+        sink.store("front", pack(chain("front", count, stream=stream)))
+    late = chain("back", 9)
+    sink.store("back", pack([*late[:4], *late[6:]]))
+    assert told(engine, "facegate_hub_door_events") == {"front": 42, "back": 4}
+    HubRetention(engine, 1.0, now=lambda: time.time() + 30 * 86_400, trusts_clock=True).prune()
+    assert told(engine, "facegate_hub_door_events") == {"front": 42, "back": 4}, "a counter never falls"
+
+
+def test_doubts_that_somebody_has_looked_at_alarm_nobody_any_more(engine):
+    with engine.begin() as connection:
+        for number in range(3):
+            row = {"device": "front", "stream": "s", "seq": number, "kind": "gap", "what": "x"}
+            connection.execute(sa.insert(DOUBTS).values(**row))
+    inbox = Inbox(engine)
+    first, second, _ = inbox.items(InboxKind.DOUBTS, [InboxState.OPEN])
+    inbox.acknowledge(InboxKind.DOUBTS, first.id, "mei")
+    inbox.close(InboxKind.DOUBTS, second.id, "mei")
+    assert told(engine, "facegate_hub_doubts") == {"": 1}
 
 
 def test_doubts_and_what_waits_are_told(tmp_path):
-    engine = open_tables(f"sqlite:///{tmp_path}/hub.db")
+    engine = open_tables(f"sqlite:///{tmp_path}/other.db")
     with engine.begin() as connection:
         connection.execute(sa.insert(DOUBTS).values(device="front", stream="s", seq=1, what="x"))
     page = MetricsPage("127.0.0.1:0", collector(engine))
