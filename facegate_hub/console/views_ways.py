@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST_NUMBER = 8
 """Digits that a keypad takes before the PIN."""
+_WHO = re.compile(r"(?<=[0-9]{3})[^0-9]+[0-9]{1,2}$")
+"""What parts the people of a flat: the second one's number behind that of the flat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,11 @@ class WayPages:
 
 
 def keypad_number(person: str) -> str:
-    """Return the number to type before the PIN that somebody's own number suggests: its digits."""
-    return re.sub(r"\D", "", person, flags=re.ASCII)[:MOST_NUMBER]
+    """Return the number to type before the PIN that somebody's own number suggests: that of their flat.
+
+    Residents are told to type their flat's number. 3-1203-2 is the second person of it, and types 31203 too.
+    """
+    return re.sub(r"\D", "", _WHO.sub("", person), flags=re.ASCII)[:MOST_NUMBER]
 
 
 def shown_ways(ask: PageAsk, staff: Staff, person: str) -> list[ShownWay]:

@@ -12,6 +12,7 @@ from edge.site.provision import Site
 from edge.wire.given_ways import ASK_PURPOSE, WaysAsk
 from edge.wire.proof import Identity
 from edge.wire.rules import ReportedRules, digest_of
+from facegate_hub.console.views_ways import keypad_number
 from facegate_hub.given_ways import IssuedWays
 from tests.community.test_console_doors import Gate, entered
 from tests.present import present
@@ -46,6 +47,18 @@ class DeskGate(Gate):
 def gate(tmp_path):
     with closing(DeskGate(tmp_path)) as gate:
         yield gate
+
+
+@pytest.mark.parametrize(
+    ("person", "typed"),
+    [
+        *(("3-1203", "31203"), ("3-1203-1", "31203"), ("3-1203-12", "31203"), ("3-2-1203", "321203")),
+        *(("flat-1203", "1203"), ("101-2", "101"), ("12-3", "123"), ("A-0304-2", "0304"), ("guard", "")),
+    ],
+)
+def test_people_of_a_flat_type_its_number_before_their_pin(person, typed):
+    """They are told to; 312031 and 312032 were suggested."""
+    assert keypad_number(person) == typed
 
 
 def test_a_new_pin_is_shown_once_and_each_door_without_it_is_named(gate):
