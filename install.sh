@@ -132,7 +132,7 @@ door() {
   [ ! -S /run/udev/control ] || { udevadm control --reload && udevadm trigger --subsystem-match=gpio; }
   started facegate-relay facegate
   "$prefix/bin/facegate" doctor || true # what is red here is what is still to be done
-  echo "next: edit /etc/facegate/config.toml, then follow docs/install.md: the first hour"
+  echo "next: edit /etc/facegate/config.toml, then follow docs/install.md: the first hour (中文：docs/zh/installer.md)"
 }
 
 hub() {

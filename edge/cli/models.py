@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DEMO_PHOTOS = "demo-photos"
-WEAKER = "the door works without, and sees through fewer attacks"
+WEAKER = "without them a face alone opens no door, the PIN or a challenge is asked for as well"
 
 
 @click.group(cls=ToldGroup)
