@@ -95,7 +95,7 @@ class EntryPages:
             yield "\ufeff" + _csv([[ask.say(f"column.{name}") for name in names]])
             for some in batches:
                 rows = zip(some, self._named(ask, some), strict=True)
-                yield _csv([harmless(one) for one in _cells(event, row)] for event, row in rows)
+                yield _csv([harmless(one) for one in _cells(ask, event, row)] for event, row in rows)
 
     def _named(self, ask: PageAsk, events: Sequence[StoredEvent]) -> list[dict[str, str]]:
         """Return events for a page, each with what its door and its person are called."""
@@ -109,9 +109,11 @@ class EntryPages:
         ]
 
 
-def _cells(event: StoredEvent, row: Mapping[str, str]) -> tuple[str, ...]:
+def _cells(ask: PageAsk, event: StoredEvent, row: Mapping[str, str]) -> tuple[str, ...]:
     """Return a line of the table."""
-    told = (row["time"], event.device, row["title"], event.resident or "", event.reason or "")
+    # To the second: whoever asks for such a table compares it with a recording.
+    at = local_time(ask, event.at, SECONDS)
+    told = (at, event.device, row["title"], event.resident or "", event.reason or "")
     return *told, row["sentence"], row["door"], row["who"]
 
 
