@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import fcntl
+import functools
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ import secrets
 import socket
 import ssl
 import tempfile
+import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +32,7 @@ from edge.site.authority import Authority
 from edge.site.provision import TAKEN
 from edge.store.remote_key import PATH
 from edge.store.sealer import KEY_BYTES
+from edge.web.limits import Limits, Seats
 from edge.wire.names import DEVICE_ID, HUB, is_hub
 
 if TYPE_CHECKING:
@@ -40,6 +43,9 @@ LOG = logging.getLogger(__name__)
 FOLDER = "keys"
 TIMEOUT_SECONDS = 10.0
 """How long one door may take: a handshake that never ends must not gather threads."""
+SEATS = Limits(connections=96, of_one_address=12, for_device=64)
+"""Conversations at once, each in a thread; a door's takes a tenth of a second. Who comes when there is no
+room takes the place of whoever has waited longest, of the address that has most."""
 MOST_KEPT = 8
 """The present key and those before it: a backup from before a door was stolen must still open."""
 
@@ -127,16 +133,47 @@ class KeyServer(ThreadingHTTPServer):
     """Answers doors until `shutdown`. `hosts` are the names doors know this machine by."""
 
     daemon_threads = True
+    request_queue_size = 128
+    """After a power cut all doors ask at once; whoever the kernel turns away asks again a second later."""
 
     def __init__(self, site: Path, address: tuple[str, int], hosts: list[str]) -> None:
         self.cabinet = KeyCabinet(site)
         self._site = site
+        self._seats, self._seating = Seats(SEATS), threading.Lock()
+        self._lines: dict[Any, socket.socket | None] = {}
+        """By the connection that has a seat: what its thread reads, None before it does."""
         self._make_certificate(hosts)
         try:
             super().__init__(address, _Handler)
         except OSError as error:
             host, port = address
             raise AddressTaken(f"{host}:{port}: {error}; choose another with --listen and --port") from error
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Begin a conversation; without a seat or a thread for it the connection is closed."""
+        with self._seating:
+            is_seated, displaced = self._seats.take(request, client_address[0])
+            if is_seated:
+                self._lines[request] = None
+            if (line := self._lines.pop(displaced, None)) is not None:
+                # Only cut, not closed: its own thread does that. In the plain socket's way: that of TLS would
+                # forget its keys under the thread that reads.
+                with suppress(OSError):
+                    socket.socket.shutdown(line, socket.SHUT_RDWR)
+        try:
+            if is_seated:
+                super().process_request(request, client_address)
+                return
+        except (RuntimeError, MemoryError) as error:
+            LOG.error("no thread for a connection: %s", error)  # noqa: TRY400 - one line
+        self.shutdown_request(request)
+
+    def shutdown_request(self, request: Any) -> None:
+        """End a conversation, and give its seat to others."""
+        with self._seating:
+            self._seats.leave(request)
+            self._lines.pop(request, None)
+        super().shutdown_request(request)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Shake hands in the thread of this door alone, then answer it."""
@@ -147,10 +184,22 @@ class KeyServer(ThreadingHTTPServer):
             LOG.error("no door gets its key: %s; start the key server again", error)  # noqa: TRY400
             return
         # A client without a certificate of this site ends here; `suppress` writes no line to the log for it.
-        with suppress(OSError), context.wrap_socket(request, server_side=True) as wrapped:
+        # The handshake comes later, so that what is read can be cut before the other side has said a word.
+        late = functools.partial(context.wrap_socket, server_side=True, do_handshake_on_connect=False)
+        with suppress(OSError), late(request) as wrapped:
+            if not self._follow(request, wrapped):
+                return
+            wrapped.do_handshake()
             super().finish_request(wrapped, client_address)
             with suppress(OSError):
                 wrapped.unwrap()
+
+    def _follow(self, request: Any, wrapped: ssl.SSLSocket) -> bool:
+        """Note what a conversation reads from now on; False when its seat was taken from it meanwhile."""
+        with self._seating:
+            if request in self._lines:
+                self._lines[request] = wrapped
+            return request in self._lines
 
     def _context(self) -> ssl.SSLContext:
         folder = self._site / FOLDER

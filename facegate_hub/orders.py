@@ -56,17 +56,36 @@ class Orders:
     ) -> list[GivenOrder]:
         """Ask for a command at doors and groups (`@lobby`); return at once what became of each door."""
         permits = self._signer.ask(list(doors), kind, by, args)
+        lost: Mapping[str, GivenOrder] = {}
         try:
             enter(self._engine, permits, kind, args)
         except DATABASE_FAILS as error:
-            why = say("order.database_nothing", why=said(error))
-            return [GivenOrder(one.door, None, "failed", why) for one in permits]
+            lost = self._lost({one.id: one.door for one in permits if one.id is not None}, said(error))
         return [
             GivenOrder(one.door, None, REFUSED, one.refused)
             if one.refused is not None
-            else GivenOrder(one.door, one.id, "asked" if one.id else WAITING, "" if one.id else SECOND)
+            else GivenOrder(one.door, None, WAITING, SECOND)
+            if one.id is None
+            else lost.get(one.id) or GivenOrder(one.door, one.id, "asked")
             for one in permits
         ]
+
+    def _lost(self, doors: Mapping[str, str], why: str) -> Mapping[str, GivenOrder]:
+        """Return how orders ended, by id, that the database may have taken though it never said so.
+
+        The connection can break after the commit and before its answer, and the hub then carries them out.
+        What the signer calls back in time never happens; of everything else nobody knows.
+        """
+        never: frozenset[str] = frozenset()
+        with suppress(SyncError):
+            never = self._signer.void(list(doors))
+        nothing, perhaps = say("order.database_nothing", why=why), say("order.database_perhaps", why=why)
+        return {
+            one: GivenOrder(door, None, "failed", nothing)
+            if one in never
+            else GivenOrder(door, None, "unknown", perhaps)
+            for one, door in doors.items()
+        }
 
     def follow(
         self, orders: Sequence[GivenOrder], sleep: Callable[[float], None] = time.sleep

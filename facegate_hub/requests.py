@@ -13,7 +13,7 @@ from edge.events import Kind
 from edge.wire.commands import CommandType
 from edge.wire.shapes import printable
 from edge.words import say
-from facegate_hub.database import reading
+from facegate_hub.database import insert_missing, reading
 from facegate_hub.tables import REQUESTS
 
 if TYPE_CHECKING:
@@ -51,10 +51,13 @@ class Request:
 
 
 def enter(engine: Engine, permits: Iterable[Permit], kind: CommandType, args: Mapping[str, float]) -> None:
-    """Leave what the signer granted for the running hub, under the signer's ids."""
+    """Leave what the signer granted for the running hub, under the signer's ids; what is there stays.
+
+    So it can be done again where the database may have taken it, and its answer never came.
+    """
     if rows := rows_of(permits, kind, args):
         with engine.begin() as connection:
-            connection.execute(sa.insert(REQUESTS), rows)
+            insert_missing(connection, REQUESTS, rows)
 
 
 def rows_of(

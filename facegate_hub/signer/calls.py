@@ -116,7 +116,7 @@ def _sign(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
 
 
 def _void(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
-    desk.void(caller, [str(one) for one in fields["ids"]][:MOST_RECORDS])
+    return desk.void(caller, [str(one) for one in fields["ids"]][:MOST_RECORDS])
 
 
 def _adopt(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:

@@ -181,9 +181,10 @@ class SignerClient:
             IntegrationGrant(doors=tuple(one.pop("doors")), may=tuple(one.pop("may")), **one) for one in found
         ]
 
-    def void(self, permit_ids: Sequence[str]) -> None:
-        """Let commands that were granted and not signed yet never be."""
-        self._call("void", ids=list(permit_ids))
+    def void(self, permit_ids: Sequence[str]) -> frozenset[str]:
+        """Let commands that were granted and not signed yet never be; return which will not."""
+        # A signer of an older version, which goes on until it is started again, does not say.
+        return frozenset(self._call("void", ids=list(permit_ids)) or ())
 
     def challenge(self, permit_id: str) -> tuple[str, bytes]:
         """Return (id, signed question for a nonce) for the door of a granted command."""

@@ -382,14 +382,14 @@ class SigningDesk:
         if caller.token is not None or not self.is_hub(caller.uid):
             raise NotPermitted("only the hub has this signed")
 
-    def void(self, caller: Caller, permit_ids: list[str]) -> None:
-        """Let commands that were granted and not signed yet never be; by who asked for them, or the hub."""
+    def void(self, caller: Caller, permit_ids: list[str]) -> list[str]:
+        """Let commands that are not signed yet never be; return which. By who asked for them, or the hub."""
         mine: list[sa.ColumnElement[bool]] = [PERMITS.c.id.in_(permit_ids), PERMITS.c.used_at.is_(None)]
-        if caller.token is not None or not self.is_hub(caller.uid):
-            # Others call back only what they asked for themselves.
+        if caller.token is not None or not self.is_hub(caller.uid):  # others: what they asked for themselves
             mine.append(PERMITS.c.principal == self.principals.known(caller).name)
+        never = sa.update(PERMITS).where(*mine).values(used_at=self._now()).returning(PERMITS.c.id)
         with self.engine.begin() as connection:
-            connection.execute(sa.update(PERMITS).where(*mine).values(used_at=self._now()))
+            return list(connection.execute(never).scalars())
 
     def _granted(self, permit_id: str) -> Any:
         """Return a command that was granted a moment ago and is not signed yet."""

@@ -7,7 +7,7 @@ import ssl
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPSConnection
 
 import pytest
@@ -24,7 +24,7 @@ from edge.store.keyring import Keyring
 from edge.store.remote_key import PATH, PAUSE_SECONDS, RemoteKey, remote_key
 from edge.store.residents import ResidentStore
 from edge.store.site_key import KeyFile
-from facegate_hub.key_server import KeyCabinet, KeyServer
+from facegate_hub.key_server import SEATS, KeyCabinet, KeyServer
 from tests.fakes.deadlines import Deadlines
 from tests.present import present
 from tests.store.test_residents import template
@@ -130,6 +130,15 @@ def test_a_door_gives_its_trust_to_no_other_server(site, tmp_path):
 def test_a_silent_client_holds_up_nobody(site):
     with serving(site) as port, socket.create_connection(("127.0.0.1", port)):
         assert asking(site, port).keys()
+
+
+def test_a_flood_of_silent_connections_takes_few_threads_and_keeps_no_door_out(site):
+    with serving(site) as port, ExitStack() as stack:
+        for _ in range(200):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+        assert asking(site, port).keys()
+        talking = [one for one in threading.enumerate() if "process_request_thread" in one.name]
+        assert len(talking) <= SEATS.for_device + 16, "each was a thread for ten seconds"
 
 
 def test_a_face_waits_for_the_server_and_names_do_not(site, tmp_path):
