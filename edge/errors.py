@@ -6,6 +6,7 @@ A message names the thing, the value, the rule and the way out.
 from __future__ import annotations
 
 import difflib
+import errno
 import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+
+
+PASSING = frozenset(
+    {
+        *(errno.EIO, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ESTALE, errno.EREMOTEIO, errno.ENOMEDIUM),
+        # What ext4 says of a block whose sum is wrong, and of one that makes no sense.
+        *(errno.EBADMSG, errno.EUCLEAN),
+        *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EBUSY, errno.ETIMEDOUT),
+    }
+)
+"""What a card or a machine in trouble answers: nobody wrote anything wrong, and the next try may go well."""
+
+
+def may_pass(error: BaseException | None) -> bool:
+    """Return whether trouble that may pass is behind an error, rather than what somebody wrote."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in PASSING:
+            return True
+        error = error.__cause__
+    return False
 
 
 def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:

@@ -1,7 +1,8 @@
 """The command `facegate`: one file per group of commands, loaded only when called.
 
 Start-up time matters on a weak board, so nothing heavy is imported here. Exit codes: 0 done,
-1 the job failed, 2 wrong usage, 78 bad configuration (systemd then does not restart).
+1 the job failed, 2 wrong usage, 78 bad configuration (systemd then does not restart); where a card that
+fails does not give the configuration it is 1.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from edge import __version__
-from edge.errors import ConfigError, FacegateError
+from edge.errors import ConfigError, FacegateError, may_pass
 from edge.extras import what_is_missing
 from edge.lazy_group import LazyGroup
 
@@ -124,7 +125,8 @@ def main(words: list[str] | None = None) -> NoReturn:
         _let_go_of_output()
         sys.exit(EXIT_FAILED)
     except ConfigError as error:
-        _stop(str(error), EXIT_CONFIG)
+        # A file that a failing card does not give is no mistake in it: systemd has to try again.
+        _stop(str(error), EXIT_FAILED if may_pass(error) else EXIT_CONFIG)
     except FacegateError as error:
         _stop(str(error), EXIT_FAILED)
     except (OSError, ModuleNotFoundError) as error:

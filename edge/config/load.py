@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from edge import kept_files
 from edge.addresses import MASK, masked
 from edge.config.settings import Settings
 from edge.errors import ConfigError, did_you_mean, odd_sign_in
@@ -46,9 +47,11 @@ def load_settings(path: Path) -> Settings:
 def read_text(path: Path) -> str:
     """Return what somebody wrote as text; byte order marks, which Notepad writes, are skipped.
 
+    A service goes by what it read before where the card does not give the file (`edge.kept_files`).
+
     Raises `ConfigError` for another encoding than UTF-8, and `OSError`.
     """
-    data = path.read_bytes()
+    data = kept_files.read(path)
     # Also without its mark: in UTF-16 every plain letter has a zero byte beside it.
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:4]:
         raise ConfigError(f"{path}: this is UTF-16 text; save it as UTF-8")

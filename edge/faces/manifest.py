@@ -152,13 +152,15 @@ class ModelManifest:
     assets: Mapping[str, Artefact]
     trouble: str = ""
     """Why the site's own models could not be read; those that came with facegate are not touched by it."""
+    cause: Exception | None = None
+    """What that was."""
 
     def model(self, name: str) -> Model:
         """Return the model called `name`. Raises `InstallError` naming those that exist."""
         if name not in self.models:
             known = ", ".join(self.models)
             more = f"; {self.trouble}" if self.trouble else ""
-            raise InstallError(f"no model is called {name!r}: the manifest has {known}{more}")
+            raise InstallError(f"no model is called {name!r}: the manifest has {known}{more}") from self.cause
         return self.models[name]
 
     def artefact(self, name: str) -> Artefact:
@@ -195,7 +197,7 @@ def load_manifest(path: Path | None = None, directory: Path | None = None) -> Mo
         own = own_models(directory)
     except InstallError as error:
         trouble = f"the site's own models are left out ({own_models_path(directory)}): {error}"
-        return ModelManifest(shipped.models, shipped.assets, trouble)
+        return ModelManifest(shipped.models, shipped.assets, trouble, error)
     # Else a site's file could put another network under the name that the door trusts.
     if taken := sorted(own.keys() & shipped.models.keys()):
         trouble = f"{own_models_path(directory)} may not redefine {', '.join(taken)}, which facegate ships"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge import kept_files
 from edge.errors import ConfigError
 from edge.extras import placed
 from edge.relay.line import Wiring
@@ -29,9 +30,13 @@ class LockTable:
 
 
 def read_lock_table(path: Path) -> LockTable:
-    """Return the relay's settings in `path`. Raises `ConfigError` that names the key and the rule."""
+    """Return the relay's settings in `path`. Raises `ConfigError` that names the key and the rule.
+
+    Where a card that fails does not give the file they are those that the guard had before: a relay whose
+    line nobody knows stays energised.
+    """
     try:
-        table: Any = tomllib.loads(path.read_text(encoding="utf-8-sig"))["lock"]
+        table: Any = tomllib.loads(kept_files.read(path).decode("utf-8-sig"))["lock"]
     except FileNotFoundError as error:
         raise ConfigError(
             f"{path}: no such file; see {placed('systemd/config.toml')} for an example"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge.camera.source import check_source
-from edge.errors import ConfigError, InstallError
+from edge.errors import ConfigError, InstallError, may_pass
 from edge.faces.manifest import load_manifest
 from edge.matcher.calibration import calibration_of
 from edge.matcher.choice import AUTO, Choice
@@ -35,7 +35,10 @@ def require_startable(settings: Settings, forgiven: Callable[[str], object] | No
 
 
 def problems(settings: Settings, forgiven: Callable[[str], object] | None = None) -> list[str]:
-    """Return what is wrong with settings that are well formed, one text each; opens no device."""
+    """Return what is wrong with settings that are well formed, one text each; opens no device.
+
+    Raises `ConfigError` when a failing card does not give what has to be looked at.
+    """
     checks: list[Callable[[], object]] = [
         lambda: check_source(settings.camera.source),
         lambda: _model(settings),
@@ -53,6 +56,8 @@ def _problem_of(check: Callable[[], object]) -> str | None:
     try:
         check()
     except (ConfigError, InstallError) as error:
+        if may_pass(error):  # no mistake in the settings, and nothing that a new look could not find right
+            raise ConfigError(str(error)) from error
         return str(error)
     return None
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edge import __version__
+from edge import __version__, kept_files
 from edge.aside import Aside, TooSlow
 from edge.controller import DoorController
 from edge.domain import EventDraft
@@ -316,7 +316,7 @@ class DoorService:
         }
         if isinstance(store.sealer, Keyring):
             files[KEYS_FILE] = store.sealer
-        return files
+        return files | kept_files.files()
 
     def _housekeeping(self) -> Housekeeping:
         """Return what removes things daily; faces first, because their last use is read from the journal."""
