@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 from edge.durable import write_whole
 from edge.errors import ConfigError
 from edge.policy.rules_toml import parse_rules
+from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from edge.policy.rulebook import RuleBook
+    from edge.words import Message
 
 
 _changing = threading.Lock()
@@ -25,6 +27,15 @@ _changing = threading.Lock()
 
 KEPT = 5
 """How many former files of rules are kept: a slip is often noticed after the next change."""
+
+
+PLACE = "/etc/facegate/rules"
+"""Where the service may change rules: its unit shows it everything else of the settings to read alone."""
+
+
+MADE = f"sudo install -o facegate -g facegate -m 0640 /dev/null {PLACE}/rules.toml"
+"""How an installer makes a file that the page may change; an empty one changes nothing."""
+NAMED = f'[access]\nrules = "{PLACE}/rules.toml"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,11 @@ class RuleFile:
     def is_writable(self) -> bool:
         """Whether this process may change the file; installed doors often keep it for root."""
         return os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
+
+    @property
+    def read_only(self) -> Message:
+        """What to tell whoever would change a file that the page may not."""
+        return message("panel.rules_read_only", path=str(self.path), folder=PLACE)
 
     def text(self) -> str:
         """Return the rules as they are written. Raises `ConfigError` when they cannot be read."""

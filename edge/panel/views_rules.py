@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from edge.errors import PanelRefused
 from edge.events import Kind
 from edge.panel.rights import group_in_words, level_in_words, schedule_in_words, schedule_name
+from edge.panel.rule_file import MADE, NAMED
 from edge.panel.rule_trial import TRIED_DAYS, days_of, mark_of, told, tried
 from edge.words import message
 
@@ -36,7 +37,9 @@ def rules(ask: Ask, trial: RulesTrial | None = None) -> Response:
         mode=ask.say_plain(f"value.mode.{usual.mode}") if usual else ask.say_plain("value.mode.normal"),
         opening=schedule_name(ask, usual.schedule) if usual and usual.schedule.days else "",
         holders=_holders(ask),
+        levelless=book.levelless(ask.desk.residents.list()),
         file=file,
+        no_file=f"{MADE}\n{NAMED}",
         text=_shown_text(ask, file, trial),
         former=file.former() if file else None,
         days=days_of(ask),
@@ -66,7 +69,7 @@ def put(ask: Ask) -> Response:
     if ask.form.get("base") != mark_of(seen):
         raise PanelRefused(message("panel.rules_moved"))
     if not file.is_writable:
-        raise PanelRefused(message("panel.rules_read_only", path=str(file.path)))
+        raise PanelRefused(file.read_only)
     with ask.about("text"):
         file.parsed(text)
         with ask.desk.doing(Kind.PANEL_RULES_CHANGED, by=ask.session.user, digest=mark_of(text)[:16]):

@@ -15,7 +15,9 @@ from edge.policy.passback import PassbackRule
 from edge.policy.schedule import ALWAYS, NEVER, Calendar, Schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from edge.domain import Resident
 
 ANY = "*"
 """Stands for every door, or every method."""
@@ -127,6 +129,14 @@ class RuleBook:
     def groups_of(self, resident_id: str, names: tuple[str, ...]) -> tuple[RightsGroup, ...]:
         """Return the groups of a resident, given the names on the roster."""
         return tuple(g for g in self.groups.values() if g.name in names or resident_id in g.members)
+
+    def levelless(self, people: Iterable[Resident]) -> list[str]:
+        """Return the ids of people of whose levels these rules know none: nothing opens for them."""
+        return [one.id for one in people if not self._has_level(one)]
+
+    def _has_level(self, resident: Resident) -> bool:
+        levels = resident.access_levels
+        return next(self.levels_of(levels, self.groups_of(resident.id, levels)), None) is not None
 
     def levels_of(self, names: tuple[str, ...], groups: tuple[RightsGroup, ...]) -> Iterator[Level]:
         """Yield each level once: those named on the roster, then those of the groups."""

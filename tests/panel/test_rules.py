@@ -15,9 +15,10 @@ from edge.domain import EventDraft, Resident
 from edge.errors import ConfigError
 from edge.events import Kind
 from edge.panel.app import make_app
-from edge.panel.rule_file import RuleFile
+from edge.panel.rule_file import PLACE, RuleFile
 from edge.policy.rules_toml import parse_rules
 from edge.web.accounts import Role
+from tests.places import REPOSITORY
 
 BEFORE = """
 [levels.resident]
@@ -134,9 +135,19 @@ def test_rules_that_the_door_refuses_leave_the_former_ones(door):
     assert door.events("panel.failed")
 
 
+def test_people_without_a_level_of_the_rules_are_named(door):
+    door.desk.residents.put_people([Resident("guest-7", "Bo", access_levels=("guest",))])
+    shown = door.logged_in().get("/rules").text
+    assert "nothing opens here for them: 1. <code>guest-7</code>" in shown
+
+
 def test_a_door_without_rules_says_so(panel):
     ines = panel.logged_in()
-    assert "no file of rules" in ines.get("/rules").text
+    shown = ines.get("/rules").text
+    assert "no file of rules" in shown
+    assert f"/dev/null {PLACE}/rules.toml" in shown, "how one is made that the page may change"
+    example = (REPOSITORY / "systemd" / "config.toml").read_text()
+    assert f'#rules = "{PLACE}/rules.toml"' in example, "and the settings propose the same"
     assert ines.post("/rules/look", text=NIGHTLY).status_code == 422
 
 

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 import edge.service.checkup
 from edge.cli import app
 from edge.config import load_settings
-from edge.domain import EventDraft
+from edge.domain import EventDraft, Resident
 from edge.events import Kind
 from edge.findings import Light, worst
 from edge.panel.network import BrokerState
@@ -31,6 +31,7 @@ from edge.service.checkup.inside import FRESH_SECONDS, DoorCheckup
 from edge.service.checkup.recently import RecentEvents
 from edge.service.own_folder import OwnFolder
 from edge.store.journal import SqliteJournal
+from edge.store.residents import ResidentStore
 from edge.words import LANGUAGES, has, message, names, say
 from tests.loopback import free_port
 from tests.present import present
@@ -115,6 +116,25 @@ def way_out(called, path):
     words = [sys.executable, "-c", code, called]
     ran = subprocess.run(words, env={"PATH": str(path)}, capture_output=True, text=True, check=True)
     return ran.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("levels", "light", "told"),
+    [
+        (["resident"], Light.RED, "lets none of 1 in"),
+        (["resident", "cleaner"], Light.AMBER, "no level of 1 people"),
+        (["cleaner"], Light.GREEN, "rules.toml"),
+    ],
+)
+def test_people_whom_the_rules_give_nothing_are_told(site, levels, light, told):
+    """Rules with one level more, and without that of the residents, locked all of them out; all was green."""
+    rules = site.place / "rules.toml"
+    rules.write_text('[levels.cleaner]\nschedule = "always"\n')
+    store = ResidentStore(site.data / "residents.db")
+    store.put_people(Resident(f"one-{level}", "Anna", access_levels=(level,)) for level in levels)
+    store.close()
+    found = site.look(f'[access]\nrules = "{rules}"\n')["rules"]
+    assert (found.light, told in found.what.said("en")) == (light, True), found.what.said("en")
 
 
 def test_a_password_of_the_camera_is_not_shown(site):

@@ -276,3 +276,13 @@ def test_install_again_keeps_the_configuration(tmp_path: Path) -> None:
         (tmp_path / "etc/facegate/config.toml").write_text("# edited\n")
     assert run("env", f"DESTDIR={tmp_path}", ROOT / "install.sh", "door").returncode == 0
     assert (tmp_path / "etc/facegate/config.toml").read_text() == "# edited\n"
+
+
+def test_rules_that_the_settings_propose_are_where_the_service_may_write() -> None:
+    """They were proposed beside the settings, where the service may only read: no form could save."""
+    proposed = re.search(r'^#rules = "([^"]+)"', EXAMPLE.read_text(), re.MULTILINE)
+    assert proposed is not None
+    folder = str(Path(proposed[1]).parent)
+    assert Unit("facegate.service").get("Service", "ReadWritePaths") == f"-{folder}"
+    assert f"d {folder} 0770 root facegate -" in (UNITS / "tmpfiles.conf").read_text()
+    assert folder in (UNITS / "rules.toml").read_text()

@@ -38,7 +38,7 @@ def look_at(settings: Settings, data: Path, models: Path, now: datetime) -> list
         parts.models(settings, models),
         parts.liveness(settings, models),
         people.residents(data),
-        people.rules(settings),
+        people.rules(settings, data),
         parts.clock(data, now, ZoneInfo(settings.door.timezone)),
         parts.card(data, recent),
         parts.broker(settings),

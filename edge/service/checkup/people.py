@@ -10,6 +10,7 @@ from edge.consent.rules import matchable
 from edge.errors import FacegateError
 from edge.events import Kind
 from edge.findings import CheckupFinding, amber, green, red, typed
+from edge.service.entry.rules import load_book
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 
@@ -58,10 +59,32 @@ def matched(count: int, unmatched: Collection[str]) -> CheckupFinding:
     return green("residents", "fine", count=count)
 
 
-def rules(settings: Settings) -> CheckupFinding:
-    """Return what decides who may pass; a mistake in the file is one of the settings."""
+def rules(settings: Settings, data: Path | None = None) -> CheckupFinding:
+    """Return what decides who may pass, and of whom in `data` it knows no level.
+
+    A mistake in the file is one of the settings.
+    """
     path = settings.access.rules
-    return green("rules", "none") if path is None else green("rules", "fine", file=str(path))
+    if path is None:
+        return green("rules", "none")
+    count, without = (0, []) if data is None else _without_level(settings, data)
+    if without and len(without) == count:
+        return red("rules", "nobody", count=count, file=str(path))
+    if without:
+        return amber("rules", "unheld", count=len(without), who=without[:SHOWN], file=str(path))
+    return green("rules", "fine", file=str(path))
+
+
+def _without_level(settings: Settings, data: Path) -> tuple[int, list[str]]:
+    """Return how many people there are, and whom the rules give nothing; what fails is told elsewhere."""
+    if not (data / RESIDENTS_FILE).exists():
+        return 0, []
+    try:
+        with closing(ResidentStore(data / RESIDENTS_FILE)) as store:
+            known = store.list()
+        return len(known), load_book(settings).levelless(known)
+    except FacegateError:
+        return 0, []
 
 
 def backup(recent: RecentEvents, now: datetime) -> CheckupFinding:
