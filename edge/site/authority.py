@@ -7,6 +7,7 @@ mode 0600 and never leave the folder they are made in.
 from __future__ import annotations
 
 import ipaddress
+import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from edge.durable import write_first, write_whole
+from edge.durable import whole_file, write_first, write_whole
 from edge.errors import ConfigError
 from edge.wire.faces.door_list import signed_list
 
@@ -187,8 +188,10 @@ class Authority:
 
 def write_public(path: Path, content: bytes) -> None:
     """Write a file that is no secret, whole or not at all; folders say who reaches it."""
-    write_whole(path, content)
-    path.chmod(0o644)
+    with whole_file(path) as file:
+        file.write(content)
+        # Before it has its name: in a folder of another account that name could be a link a moment later.
+        os.fchmod(file.fileno(), 0o644)
 
 
 def _builder(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from edge.durable import write_whole
 from edge.errors import ConfigError
 from edge.site.authority import Authority, write_public
+from edge.site.hand_over import hand_over
 from edge.site.signing import SIGNER, signing_folder
 from edge.wire.asks import ASKABLE
 from edge.wire.names import APP, DEVICE_ID, ROOT, is_app, is_hub
@@ -95,11 +95,10 @@ class Integrations:
         own = signing_folder(self._folder)
         folder, owner = own / FOLDER, own.stat()
         folder.mkdir(mode=0o700, exist_ok=True)
-        path = folder / GRANT_FILE.format(name=grant.name)
-        write_whole(path, json.dumps(asdict(grant)).encode())
-        if os.geteuid() == 0:
-            for one in (folder, path):
-                os.chown(one, owner.st_uid, owner.st_gid)
+        # Before anything is written, too: the folder is another account's, and may be a link by now.
+        hand_over(folder, (owner.st_uid, owner.st_gid))
+        write_whole(folder / GRANT_FILE.format(name=grant.name), json.dumps(asdict(grant)).encode())
+        hand_over(folder, (owner.st_uid, owner.st_gid))
 
 
 def _require_plain(grant: IntegrationGrant) -> None:

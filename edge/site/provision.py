@@ -12,14 +12,14 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import os
+import pwd
 import secrets
-import shutil
 from typing import TYPE_CHECKING
 
 from edge.durable import let_group, write_first, write_whole
 from edge.errors import ConfigError
 from edge.site.authority import Authority, write_public
+from edge.site.hand_over import hand_over
 from edge.site.sharing import SharingDoors
 from edge.site.signing import KEY, signing_folder, signing_key
 from edge.wire.names import DEVICE_ID, HUB, ROOT, WORKER, is_app, is_hub
@@ -291,11 +291,8 @@ def revoke(folder: Path, certificate: Path) -> Path:
 
 def give_to_broker(folder: Path) -> None:
     """Let mosquitto read its files: started by root it becomes the account of this name."""
-    if os.geteuid() != 0:
-        return
     with contextlib.suppress(LookupError):  # no such account: the broker runs elsewhere
-        for path in (folder, *folder.iterdir()):
-            shutil.chown(path, "mosquitto")
+        hand_over(folder, (pwd.getpwnam("mosquitto").pw_uid, -1))
 
 
 def load_trusted_keys(path: Path) -> TrustedKeys:

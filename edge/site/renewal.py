@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import secrets
 from typing import TYPE_CHECKING
 
 from edge.durable import write_whole
 from edge.errors import ConfigError
 from edge.site.authority import Authority, write_public
+from edge.site.hand_over import hand_over
 from edge.site.integrations import Integrations, access_list
 from edge.site.provision import (
     ACL,
@@ -104,8 +104,7 @@ class Renewal:
         # It makes a file of root's own; the signer's account, whose folder it is in, has to read it.
         owner = key.resolve().parent.stat()
         write_whole(key, fresh)
-        if os.geteuid() == 0:
-            os.chown(key, owner.st_uid, owner.st_gid)
+        hand_over(key.resolve().parent, (owner.st_uid, owner.st_gid), [key.name])
         following.unlink()
         return key
 
@@ -153,8 +152,8 @@ class Renewal:
         authority.issue(name, fresh[0], fresh[1], hosts)
         owner = key.stat() if key.exists() else None
         for path, into in zip(fresh, (certificate, key), strict=True):
-            if owner is not None and os.geteuid() == 0:
-                os.chown(path, owner.st_uid, owner.st_gid)
+            if owner is not None:
+                hand_over(path.parent, (owner.st_uid, owner.st_gid), [path.name])
             path.replace(into)
         give_to_broker(listed.parent)
         return [certificate, key, listed]

@@ -8,6 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from edge.errors import ConfigError
+from edge.site.hand_over import hand_over
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +67,8 @@ def _give_away(own: Path, account: str, place: Path) -> Path:
         # `rename` would fail where the accounts' homes are on another file system.
         shutil.move(own, place)
         own.symlink_to(place.absolute())
-    for path in (place, *place.iterdir()):
-        os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
+    # With what lies in folders there: what the programs of the house may.
+    within = [path for path in place.iterdir() if path.is_dir() and not path.is_symlink()]
+    for folder in (place, *within):
+        hand_over(folder, (user.pw_uid, user.pw_gid))
     return place
