@@ -12,13 +12,14 @@ import click
 from edge import __version__
 from edge.cli.data_dir import data_option_as_root
 from edge.cli.run import DEFAULT_CONFIG
-from edge.errors import StoreError
+from edge.errors import ConfigError, StoreError
 from edge.events import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.config import Settings
+    from edge.store.acting import Owner
     from edge.store.restore import Restored
     from edge.store.restore_elsewhere import TakenBack
 
@@ -51,12 +52,14 @@ def backup(
 
     Example: facegate backup door-1.fgb --passphrase-file /root/passphrase
     """
+    from edge.store.acting import owner_to_become
     from edge.store.backup import BackupWish, back_up, require_backable
 
     require_backable(data, file)  # before anybody types a passphrase twice
     if config is None and DEFAULT_CONFIG.exists():
         config = DEFAULT_CONFIG
-    taken = {} if config is None else config_files(config, with_secrets=with_secrets)
+    owner = owner_to_become(data)
+    taken = {} if config is None else config_files(config, owner, with_secrets=with_secrets)
     passphrase = _passphrase(passphrase_file, is_new=True)
     wish = BackupWish(__version__, taken)
     _note(data)
@@ -174,16 +177,17 @@ def _ended(told: list[dict[str, Any]]) -> tuple[TakenBack, ...]:
     return tuple(found)
 
 
-def config_files(config: Path, *, with_secrets: bool) -> dict[str, bytes]:
+def config_files(config: Path, owner: Owner | None, *, with_secrets: bool) -> dict[str, bytes]:
     """Return the settings and the rules they name; secrets are masked, or taken along with their files.
 
-    Raises `ConfigError` when the settings are not valid.
+    Raises `ConfigError` when the settings are not valid, or the data's owner may not read the rules.
     """
     from edge.config import describe, load_settings
+    from edge.store.acting import acting_as
 
     settings = load_settings(config)
     keys = settings.mqtt.trusted_keys if settings.mqtt is not None else None
-    wanted: list[Path | None] = [settings.access.rules, keys]
+    wanted: list[Path | None] = [keys]
     if with_secrets:
         files = {"config.toml": config.read_bytes()}
         wanted += _secret_files(settings)
@@ -192,6 +196,14 @@ def config_files(config: Path, *, with_secrets: bool) -> dict[str, bytes]:
     for path in wanted:
         if path is not None and path.exists():
             files[path.name] = path.read_bytes()
+    # The service may change its rules: a link there leads root nowhere.
+    with acting_as(owner):
+        rules = settings.access.rules
+        try:
+            if rules is not None and rules.exists():
+                files[rules.name] = rules.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"access.rules: {rules} cannot be read: {error}") from error
     return files
 
 

@@ -162,6 +162,28 @@ def test_a_backup_takes_nothing_that_the_folder_s_owner_may_not_read(door, open_
 
 
 @only_root
+def test_a_backup_follows_no_link_among_the_rules_that_the_service_may_change(door, open_to_all):
+    """It was read with root's rights, and what it led to came back into the service's folder by a restore."""
+    secret, rules = open_to_all / "root-only", open_to_all / "rules.toml"
+    secret.write_text("root:secret-hash\n")
+    secret.chmod(0o600)
+    rules.write_text("")
+    settings = open_to_all / "c.toml"
+    lock = '[lock]\ndriver = "dry-run"\n'
+    settings.write_text(f'[door]\nid = "gate"\n[camera]\nsource = "0"\n{lock}[access]\nrules = "{rules}"\n')
+    give(door)
+    words = ("--data", door, "--config", settings, "--passphrase-file", open_to_all / "words")
+    code, output = run("backup", open_to_all / "a.fgb", *words)
+    assert code == 0, output
+    rules.unlink()
+    rules.symlink_to(secret)
+    code, output = run("backup", open_to_all / "b.fgb", *words)
+    assert "access.rules" in output
+    assert "Permission denied" in output
+    assert not (open_to_all / "b.fgb").exists()
+
+
+@only_root
 def test_rights_come_back_after_a_block(tmp_path):
     before = os.geteuid(), os.getegid(), os.getgroups()
     with acting_as(Owner(SOMEBODY, SOMEBODY)):
