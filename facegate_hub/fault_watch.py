@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy as sa
 
@@ -20,15 +19,17 @@ from facegate_hub.community.doors import meet_doors
 from facegate_hub.database import reading
 from facegate_hub.door_names import door_names
 from facegate_hub.looking import LookingThread
-from facegate_hub.tables import DEVICES, EVENTS
+from facegate_hub.tables import DEVICES, EVENTS, STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy.engine import Engine
+    from sqlalchemy.engine import Connection, Engine, Row
 
     from facegate_hub.community.faults import Faults
 
+Journal: TypeAlias = "tuple[str, str]"
+"""Whose it is, and its name."""
 
 WATCHED = (
     Kind.HEALTH_CAMERA,
@@ -40,11 +41,23 @@ WATCHED = (
 """Each says in `state` whether all is well again."""
 JUDGED_ANEW = (Kind.HEALTH_CAMERA, Kind.HEALTH_PICTURE, Kind.HEALTH_READER, Kind.HEALTH_CLOCK)
 """What a door that starts tells anew where it is still wrong; what was mended while it was off is not."""
+JOURNALS = sa.select(STREAMS.c.device, STREAMS.c.stream, STREAMS.c.upto, STREAMS.c.top).order_by(
+    # A door has several after its card was damaged: the one that it writes now speaks last.
+    sa.func.coalesce(STREAMS.c.moved_at, 0.0)
+)
+REPORTS: sa.Select[Any] = (
+    sa.select(EVENTS.c.device, EVENTS.c.stream, EVENTS.c.kind, EVENTS.c.body)
+    .where(EVENTS.c.kind.in_([str(kind) for kind in (*WATCHED, Kind.SERVICE_STARTED)]))
+    .order_by(EVENTS.c.device, EVENTS.c.stream, EVENTS.c.seq)
+)
 LOOK_SECONDS = 5.0
 LASTS_SECONDS = 120.0
 """A fault that is over sooner is no work for anybody."""
 BACK_DAYS = 7
-"""How far back a hub that starts anew looks."""
+"""How far back a hub that starts anew looks, by its own clock."""
+DAY_SECONDS = 86_400.0
+MOST_BEHIND_A_GAP = 1000
+"""Events behind a gap that are read again at each look, until the gap is filled."""
 AWAY_SECONDS = 600.0
 """How long a door may be offline before somebody should look."""
 AWAY, NETWORK = "door.away", "site.network"
@@ -59,10 +72,11 @@ class FaultWatch(LookingThread):
         self._engine = engine
         self._faults = faults
         self._now = now
-        self._states: dict[tuple[str, str], tuple[str, bool]] = {}
-        """By door and kind: when by the door's clock, and whether it was faulty then."""
+        self._states: dict[tuple[str, str], bool] = {}
+        """By door and kind: whether it was faulty when the door last spoke of it."""
         self._faulty_since: dict[tuple[str, str], float] = {}
-        self._since = datetime.fromtimestamp(now(), UTC) - timedelta(days=BACK_DAYS)
+        self._ends: dict[Journal, tuple[int, int]] = {}
+        """How far each journal was read: up to its first gap, and to its end."""
         super().__init__("hub-faults", LOOK_SECONDS, "faults of doors could not be looked at")
 
     def look(self) -> int:
@@ -70,7 +84,7 @@ class FaultWatch(LookingThread):
         self._read()
         now = self._now()
         lasting = self._away(now)
-        for key, (_, is_faulty) in self._states.items():
+        for key, is_faulty in self._states.items():
             if not is_faulty:
                 self._faulty_since.pop(key, None)
                 lasting[key] = False
@@ -101,29 +115,48 @@ class FaultWatch(LookingThread):
         return {(ALL_DOORS, NETWORK): False} | {(door, AWAY): door in gone for door in doors}
 
     def _read(self) -> None:
-        began = datetime.fromtimestamp(self._now(), UTC)
-        kinds = [str(kind) for kind in (*WATCHED, Kind.SERVICE_STARTED)]
-        wanted = (EVENTS.c.kind.in_(kinds), EVENTS.c.at >= self._since.isoformat())
-        query = sa.select(EVENTS.c.device, EVENTS.c.kind, EVENTS.c.at, EVENTS.c.body).where(*wanted)
-        with reading(self._engine) as connection:
-            rows = connection.execute(query.order_by(EVENTS.c.at, EVENTS.c.seq)).all()
-        for row in rows:
-            if not is_door(row.device):
-                continue
-            if row.kind == Kind.SERVICE_STARTED:
-                for kind in JUDGED_ANEW:
-                    if (row.device, str(kind)) in self._states:
-                        self._note(row.device, kind, row.at, is_faulty=False)
-            else:
-                self._note(row.device, row.kind, row.at, is_faulty=_is_faulty(row.kind, row.body))
-        # A door that was offline sends its events later, so each look goes back a day.
-        # Not the later of this and the last one: a clock that went back would leave out what happens now.
-        self._since = began - timedelta(days=1)
+        """Take what is new of each journal, in the order in which its door wrote it.
 
-    def _note(self, door: str, kind: str, at: str, *, is_faulty: bool) -> None:
-        """Take what a door said, unless it said something newer of the same part."""
-        if at >= self._states.get((door, kind), ("", False))[0]:
-            self._states[door, kind] = (at, is_faulty)
+        By the journals' own numbers: a door's clock may be years behind, or be set back between two events.
+        """
+        with reading(self._engine) as connection:
+            rows = connection.execute(JOURNALS).all()
+            ends = {(row.device, row.stream): (row.upto, row.top or row.upto) for row in rows}
+            grown = [key for key, end in ends.items() if end != self._ends.get(key)]
+            events = self._events(connection, {key: ends[key] for key in grown})
+        for key in grown:
+            for row in events.get(key, []):
+                self._take(row)
+        self._ends = ends
+
+    def _events(
+        self, connection: Connection, grown: dict[Journal, tuple[int, int]]
+    ) -> dict[Journal, list[Row[Any]]]:
+        """Return what these journals say of doors' parts: all of the last days at first, then what is new."""
+        found: dict[Journal, list[Row[Any]]] = {}
+        if not self._ends:
+            since = self._now() - BACK_DAYS * DAY_SECONDS
+            late = sa.or_(EVENTS.c.stored_at >= since, EVENTS.c.stored_at.is_(None))
+            for row in connection.execute(REPORTS.where(late)):
+                found.setdefault((row.device, row.stream), []).append(row)
+            return found
+        for (device, stream), (now_upto, _) in grown.items():
+            upto, top = self._ends.get((device, stream), (0, 0))
+            # What waits behind a gap is read again: what fills the gap comes before it.
+            after = upto if now_upto > upto else max(upto, top - MOST_BEHIND_A_GAP)
+            mine = (EVENTS.c.device == device, EVENTS.c.stream == stream, EVENTS.c.seq > after)
+            found[device, stream] = list(connection.execute(REPORTS.where(*mine)))
+        return found
+
+    def _take(self, row: Row[Any]) -> None:
+        if not is_door(row.device):
+            return
+        if row.kind != Kind.SERVICE_STARTED:
+            self._states[row.device, row.kind] = _is_faulty(row.kind, row.body)
+            return
+        for kind in JUDGED_ANEW:
+            if (row.device, str(kind)) in self._states:
+                self._states[row.device, str(kind)] = False
 
 
 def _is_faulty(kind: str, body: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from datetime import timedelta
+from itertools import count
 
 import pytest
 import sqlalchemy as sa
@@ -14,8 +15,9 @@ from facegate_hub.community.faults import Faults
 from facegate_hub.community.machine import TicketAct, TicketState
 from facegate_hub.community.schema import TICKETS
 from facegate_hub.community.verify import verify
+from facegate_hub.database import put_all
 from facegate_hub.fault_watch import LASTS_SECONDS, WATCHED, FaultWatch
-from facegate_hub.tables import DEVICES, EVENTS, open_tables
+from facegate_hub.tables import DEVICES, EVENTS, STREAMS, open_tables
 from tests.community.compound import new_compound
 
 A, S = TicketAct, TicketState
@@ -34,20 +36,31 @@ class Site:
         self.watch = FaultWatch(self.engine, self.faults, lambda: clock.now().timestamp())
 
     def hear(self, state, door="gate", kind="health.camera", ago=0, **more):
-        self.number += 1
-        at = (self.compound.clock.now() - timedelta(seconds=ago)).isoformat()
+        """Store the next event of a door's journal, or that of the number `seq`."""
+        stream = more.pop("stream", "s")
+        seq = more.pop("seq", None) or self.number + 1
+        self.number = max(self.number, seq)
+        now = self.compound.clock.now()
+        at = (now - timedelta(seconds=ago)).isoformat()
         row = {
             "device": door,
-            "stream": "s",
-            "seq": self.number,
+            "stream": stream,
+            "seq": seq,
             "at": at,
             "kind": kind,
             "prev": "",
             "hash": "",
+            "stored_at": now.timestamp(),
         }
         with self.engine.begin() as connection:
             body = json.dumps({"data": {"state": state}, **more})
             connection.execute(sa.insert(EVENTS).values(**row, body=body))
+            ours = (EVENTS.c.device == door, EVENTS.c.stream == stream)
+            numbers = set(connection.execute(sa.select(EVENTS.c.seq).where(*ours)).scalars())
+            # How far there is no gap. Journals begin with 1; here a door begins where the site is.
+            upto = next((one - 1 for one in count(min(numbers)) if one not in numbers), 0)
+            place = {"device": door, "stream": stream, "upto": upto, "top": max(numbers)}
+            put_all(connection, STREAMS, [{**place, "moved_at": now.timestamp()}])
 
     def look(self, after=LASTS_SECONDS + 1):
         self.watch.look()
@@ -147,10 +160,49 @@ def test_each_door_and_kind_has_a_ticket_of_its_own_and_no_limit_of_a_day_is_met
     assert site.states() == ["new"] * 13
 
 
-def test_events_that_come_late_and_nonsense_change_nothing(site):
-    site.hear("lost", ago=60)
-    site.hear("back", ago=30)
-    site.hear("lost", ago=90)
+@pytest.mark.parametrize("behind", [90, 10 * 365 * 86_400])
+def test_what_a_door_says_after_its_clock_was_set_back_counts(site, behind):
+    """It was taken for older than what the door had said before, and one years behind was never read."""
+    site.hear("back")
+    site.hear("lost", ago=behind)
+    site.look()
+    assert site.states() == ["new"]
+    site.hear("back", ago=2 * behind)
+    site.look()
+    assert site.states() == ["withdrawn"]
+
+
+def test_a_door_whose_clock_is_years_behind_has_a_ticket_also_after_a_start_of_the_hub(site):
+    site.hear("behind", kind="health.clock", ago=2 * 365 * 86_400)
+    site.start()
+    site.look()
+    assert site.states() == ["new"]
+
+
+def test_what_fills_a_gap_comes_before_what_waited_behind_it(site):
+    site.hear("back", seq=1)
+    site.hear("back", seq=3)
+    site.watch.look()
+    site.hear("lost", seq=2)
+    site.look()
+    assert site.states() == []
+    site.hear("lost", seq=5)
+    site.watch.look()
+    site.hear("back", seq=4)
+    site.look()
+    assert site.states() == ["new"]
+
+
+def test_a_new_journal_speaks_after_the_one_before(site):
+    site.hear("lost", stream="zz")
+    site.compound.clock.advance(1)
+    site.hear("back", stream="a")
+    site.start()
+    site.look()
+    assert site.states() == []
+
+
+def test_nonsense_changes_nothing(site):
     site.hear(["lost"])
     site.hear(7)
     site.hear("lost", door="../x")
