@@ -128,6 +128,17 @@ def test_a_card_of_an_hour_ago_is_not_offered(panel, sam):
     assert browser.client.get("/residents/3-1203-2/card/state").json() == {"cards": []}
 
 
+@pytest.mark.parametrize("off", [-10 * 365, -1, 1, 365])
+def test_a_clock_that_was_wrong_for_a_moment_hides_no_card_and_offers_none(panel, sam, off):
+    now = panel.clock.now()
+    held = (("w26:17:1", now), ("w26:17:2", now + timedelta(days=off)))
+    for card, at in held:
+        data = {"method": "card", "card": card}
+        panel.desk.log.record(EventDraft(Kind.ACCESS_DENIED, at, 1.0, None, "UNKNOWN_CREDENTIAL", data))
+    shown = sam.client.get("/residents/3-1203-2/card/state").json()["cards"]
+    assert [one["card"] for one in shown] == ["w26:17:1"]
+
+
 def test_a_pass_is_issued_for_this_door_and_ended(panel, sam, tmp_path):
     page = sam.post("/residents/3-1203-2/pass", kind="courier", hours="8", uses="1")
     assert 'src="data:image/png;base64,' in page.text
