@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import FacegateError
+from edge.floods import FloodLimit
 from edge.wire.messages import VERSION
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class StateReporter:
         self._told: dict[str, Any] | None = None
         self._look_at = 0.0
         self._repeat_at = 0.0
+        self._lines = FloodLimit(1)
 
     def opened(self, session: BrokerSession, now: float) -> None:  # noqa: ARG002 - the part's signature
         """Report at once at a new connection: the broker may have forgotten."""
@@ -63,7 +65,8 @@ class StateReporter:
         try:
             state = self._read()
         except FacegateError as error:
-            LOG.warning("the state of the door is not told: %s", error)
+            if self._lines.tell(now) is not None:
+                LOG.warning("the state of the door is not told: %s", error)
             return
         steady = {name: value for name, value in state.items() if name not in self._volatile}
         if steady != self._told or now >= self._repeat_at:

@@ -106,6 +106,18 @@ def test_while_the_time_is_not_known_no_lease_ends(store, clock):
     assert lease.look() is None
 
 
+def test_a_card_that_fails_for_long_fills_no_log(store, clock, caplog):
+    known = KnownResidents(store)
+    lease = RosterLease(known.find, store, clock, Believe(), days=7)
+    store.close()
+    for _ in range(300):
+        clock.advance(1)
+        lease.look()
+        lease.find("anna")
+    assert 1 <= len([line for line in caplog.messages if "lease is as it was" in line]) <= 6
+    assert 1 <= len([line for line in caplog.messages if "is taken from memory" in line]) <= 2
+
+
 def test_a_bad_card_ends_no_lease(store, clock):
     lease = leased(store, clock)
     store.close()

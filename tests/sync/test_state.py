@@ -56,6 +56,13 @@ def told():
     return reporter
 
 
+def test_a_card_that_fails_fills_no_log(told, caplog):
+    """A line at each look was one a second, for as long as the card failed."""
+    told.fails = True
+    told.wait(300)
+    assert 1 <= len([line for line in caplog.messages if "is not told" in line]) <= 6
+
+
 def test_it_is_retained_and_carries_a_version(told):
     assert told.wire.sent == [("facegate/v1/door-1/state", {"v": 1, "camera": "ok", "outbox": 0}, True)]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from edge.aside import Aside, TooSlow, monotonic
 from edge.errors import JournalUnavailable, StoreDamaged, StoreError
 from edge.events import Kind
+from edge.floods import FloodLimit
 from edge.policy.desk import Register
 from edge.policy.modes import Mode, ModeState
 from edge.policy.passes import pass_public_key
@@ -222,6 +223,7 @@ class KnownResidents:
         self._owed: frozenset[str] = frozenset()
         self._version = -1
         self._is_read = False
+        self._lines = FloodLimit(1)
         try:
             self._aside.ask(self._read_all)
         except (StoreError, TooSlow) as error:
@@ -237,7 +239,8 @@ class KnownResidents:
         try:
             return self._aside.ask(lambda: self._get(resident_id))
         except (StoreError, TooSlow) as error:
-            logger.error("%s is taken from memory: %s", resident_id, error)  # noqa: TRY400 - one clear line
+            if self._lines.tell(monotonic()) is not None:  # whoever stands there is looked up over and over
+                logger.error("%s is taken from memory: %s", resident_id, error)  # noqa: TRY400 - one clear line
         return self._last.get(resident_id)
 
     def owed(self) -> frozenset[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.aside import Aside, TooSlow
 from edge.errors import StoreError
+from edge.floods import FloodLimit
 from edge.policy.trust import is_certain
 from edge.store.roster import SqliteRoster
 
@@ -55,6 +56,7 @@ class RosterLease:
         self._clock = clock
         self._trust = trust
         self._lease = timedelta(days=days)
+        self._lines = FloodLimit(1)
         self._confirmed = self._read(None)
         self._pending()  # known before the card may fail
         self._heard_at: float | None = None
@@ -102,7 +104,8 @@ class RosterLease:
         try:
             return self._aside.ask(self._roster.confirmed_at)
         except (StoreError, TooSlow) as error:
-            logger.error("the roster's lease is as it was: %s", error)  # noqa: TRY400 - one clear line
+            if self._lines.tell(self._clock.monotonic()) is not None:  # asked every second
+                logger.error("the roster's lease is as it was: %s", error)  # noqa: TRY400 - one clear line
             return otherwise
 
     def _pending(self) -> tuple[str, ...]:

@@ -75,6 +75,7 @@ class FaceExchange:
         self._is_unsettled = self._is_thorough = False
         self._settle_at = 0.0
         self._refusals = FloodLimit()
+        self._lines = FloodLimit(1)
         self._told = ""
         self._owed_doors: bytes | None = None
         self._owed_at = 0.0
@@ -105,8 +106,10 @@ class FaceExchange:
         except StoreError as error:
             # Kept here: retained at the broker, it comes again with the next connection only. A door that the
             # list excludes must not be sent faces until then.
-            self._owed_doors, self._owed_at = payload, self._ties.clock.monotonic() + OWED_SECONDS
-            logger.warning("the list of doors is kept later: %s", error)
+            now = self._ties.clock.monotonic()
+            self._owed_doors, self._owed_at = payload, now + OWED_SECONDS
+            if self._lines.tell(now) is not None:
+                logger.warning("the list of doors is kept later: %s", error)
         except FacegateError as error:
             self._refuse(error)
 
