@@ -171,30 +171,3 @@ class Aside:
         if self.is_overdue:
             raise TooSlow("the disk has not answered an earlier question yet")
         return self.hand_over(call).wait(self._deadline)
-
-
-class Latest:
-    """Keeps only the newest of what is to be written, and writes it aside. Any thread.
-
-    `put` returns at once; what a newer value replaced before its turn came is not written at all.
-    """
-
-    def __init__(self, aside: Aside, write: Callable[[T], object]) -> None:
-        self._aside = aside
-        self._write: Callable[[object], object] = write  # type: ignore[assignment]
-        self._lock = threading.Lock()
-        self._waiting: list[object] = []
-
-    def put(self, value: object) -> None:
-        """Have `value` written when its turn comes, unless a newer one comes first."""
-        with self._lock:
-            is_asked = bool(self._waiting)
-            self._waiting = [value]
-        if not is_asked:
-            self._aside.hand_over(self._write_newest)
-
-    def _write_newest(self) -> None:
-        with self._lock:
-            (value,) = self._waiting
-            self._waiting = []
-        self._write(value)

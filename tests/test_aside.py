@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from edge.aside import Aside, Latest, TooSlow, simulated
+from edge.aside import Aside, TooSlow, simulated
 from tests.fakes.deadlines import Deadlines
 from tests.waiting import PATIENCE
 
@@ -53,17 +53,3 @@ def test_a_late_answer_can_still_be_had(gate):
         asked.wait(0.01)
     gate.set()
     assert asked.wait(PATIENCE) == "late"
-
-
-def test_of_what_is_to_be_kept_only_the_newest_is_written(gate):
-    written: list[int]
-    aside, written = Aside("disk"), []
-    latest = Latest(aside, written.append)
-    aside.hand_over(gate.wait)
-    for number in range(5):
-        latest.put(number)
-    gate.set()
-    latest.put(5)
-    aside.hand_over(lambda: None).wait(PATIENCE)
-    assert written[-1] == 5
-    assert len(written) <= 2

@@ -159,14 +159,6 @@ class Authority:
                 return tuple(str(name.value) for name in extension.value)
         return ()
 
-    def is_revoked(self, certificate: Path) -> bool:
-        """Return whether a certificate is on the list."""
-        serial = x509.load_pem_x509_certificate(certificate.read_bytes()).serial_number
-        return (
-            x509.load_pem_x509_crl(self.revoked_pem).get_revoked_certificate_by_serial_number(serial)
-            is not None
-        )
-
     def sign_doors(self, doors: DoorList) -> bytes:
         """Return the list of doors that share faces, signed; only this key can (see `DoorListAuthority`)."""
         return signed_list(doors, self._key)

@@ -18,11 +18,11 @@ from edge.camera.playback import Playback
 from edge.errors import CameraLost
 from edge.runtime.capture import Capture
 from edge.runtime.clock import ManualClock, SystemClock
-from edge.runtime.health import Vitals, read_vitals
 from edge.runtime.memory import give_back
 from edge.runtime.slot import FrameSlot
 from edge.runtime.worker import Worker
 from tests.camera.scenes import write_clip
+from tests.runtime.vitals import Vitals, read_vitals
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:

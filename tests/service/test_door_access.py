@@ -118,8 +118,8 @@ class Site:
             number, resident, pin, is_duress=is_duress
         )
         with closing(CredentialStore(self.folder / CREDENTIALS_FILE)) as store:
-            rows = [PinRow(e.number, e.resident_id, e.is_duress, e.digest) for e in book.entries]
-            store.replace_pins([*store.pins(), *rows])
+            for entry in book.entries:
+                store.put_pin(PinRow(entry.number, entry.resident_id, entry.is_duress, entry.digest))
 
 
 @pytest.fixture

@@ -34,7 +34,8 @@ AT = datetime(2026, 3, 1, tzinfo=UTC)
 def filled(tmp_path):
     book = PinBook(file_key(tmp_path / PIN_KEY_FILE)).with_pin("101", "anna", "493857")
     with closing(CredentialStore(tmp_path / CREDENTIALS_FILE)) as store:
-        store.replace_pins([PinRow(e.number, e.resident_id, e.is_duress, e.digest) for e in book.entries])
+        for entry in book.entries:
+            store.put_pin(PinRow(entry.number, entry.resident_id, entry.is_duress, entry.digest))
         store.put_card("hid:4711", "anna")
     return tmp_path
 

@@ -561,9 +561,8 @@ def test_cards_pins_accounts_and_commands_that_were_taken_back_stay_so(door, tmp
         panel.put("gone", Role.STAFF, "still my password")
     with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
         credentials.put_card("card-2", "otto")
-        credentials.replace_pins(
-            [PinRow("1", "anna", False, b"a" * 32), PinRow("2", "otto", False, b"o" * 32)]
-        )
+        credentials.put_pin(PinRow("1", "anna", False, b"a" * 32))
+        credentials.put_pin(PinRow("2", "otto", False, b"o" * 32))
     with closing(SqliteLedger(ledger)) as commands:
         commands.claim("cmd-1", NOW)
     back_up(door, tmp_path / "f", WORDS, NOW, BackupWish("1", cost=CHEAP))
@@ -572,7 +571,8 @@ def test_cards_pins_accounts_and_commands_that_were_taken_back_stay_so(door, tmp
         panel.put("boss", Role.INSTALLER, "another horse 8")
     with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
         credentials.remove_card("card-2")
-        credentials.replace_pins([PinRow("1", "anna", False, b"b" * 32)])
+        credentials.remove_pins("otto")
+        credentials.put_pin(PinRow("1", "anna", False, b"b" * 32))
     with closing(SqliteLedger(ledger)) as commands:
         commands.claim("cmd-2", NOW)
 

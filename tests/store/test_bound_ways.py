@@ -39,7 +39,8 @@ def door(request, tmp_path, unit):
         for who in ("anna", "otto", "mei"):
             store.put(Resident(who, who.title()), [])
     with closing(CredentialStore(data / CREDENTIALS_FILE)) as store:
-        store.replace_pins(PINS)
+        for row in PINS:
+            store.put_pin(row)
         for card, who in CARDS.items():
             store.put_card(card, who)
     if request.param == "bound later":
@@ -151,7 +152,8 @@ def test_a_restore_keeps_what_both_have_and_binds_it_with_the_keys_of_the_backup
 
 def test_a_lost_key_on_the_card_itself_locks_nobody_out(tmp_path):
     with closing(CredentialStore(tmp_path / CREDENTIALS_FILE)) as store:
-        store.replace_pins(PINS)
+        for row in PINS:
+            store.put_pin(row)
         store.put_card("w26:1:1", "anna")
     for _ in range(2):
         finish_renewal(tmp_path)

@@ -53,7 +53,8 @@ def door(tmp_path_factory):
             store.put(Resident(who, who.title()), [template(who, number, consent_id=f"c-{who}")])
             ledger.record(Consent(f"c-{who}", who, NOW, "2026-1", "zh", "door", "installer"))
             ways.put_card(f"card-{who}", who)
-        ways.replace_pins([PinRow(str(number), who, False, b"x" * 32) for number, who in enumerate(people)])
+        for number, who in enumerate(people):
+            ways.put_pin(PinRow(str(number), who, False, b"x" * 32))
         for name in ("boss", "fired"):
             accounts.put_back(account(name, Role.INSTALLER, "still my password"))
         wish = BackupWish("1", cost=CHEAP)

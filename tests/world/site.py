@@ -54,7 +54,9 @@ def enrol(data: Path, people: Sequence[Person], at: datetime) -> None:
             store.put(resident_of(person), templates)
             if person.card:
                 credentials.put_card(person.card, person.id)
-        credentials.replace_pins([_pin_row(one) for one in people if one.pin])
+        for person in people:
+            if person.pin:
+                credentials.put_pin(_pin_row(person))
 
 
 @cache
