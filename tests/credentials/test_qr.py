@@ -10,7 +10,7 @@ import pytest
 import segno
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge.credentials.qr import LOOK_EVERY_SECONDS, QrReader
+from edge.credentials.qr import HINTS, LOOK_EVERY_SECONDS, QrReader
 from edge.domain import Frame
 from edge.policy.passes import Pass, door_marks, issue, read_pass
 
@@ -100,6 +100,21 @@ def test_dear_looks_are_made_more_seldom():
 def test_a_pass_on_a_phone_in_dark_mode_is_read_as_often(size):
     read = sum(QrReader().decode(held(255 - drawn(TEXT), size=size, seed=seed)) == TEXT for seed in range(6))
     assert read >= 5
+
+
+@pytest.mark.parametrize("is_dark", [False, True])
+def test_a_pass_that_stands_perfectly_still_is_read(is_dark):
+    """One picture, over and over: what the first look misses the same look misses for ever."""
+    unread = []
+    for size in range(230, 390, 20):
+        code = drawn(TEXT)
+        image, reader = held(255 - code if is_dark else code, size=size, seed=size), QrReader(lambda: 0.0)
+        if reader.decode(image) != TEXT:
+            continue
+        looks = (reader.read(Frame(image, n, n * LOOK_EVERY_SECONDS, NOON)) for n in range(2 * len(HINTS)))
+        if TEXT not in looks:
+            unread.append(size)
+    assert unread == []
 
 
 def test_looks_take_turns_between_dark_and_light_until_one_is_read():
