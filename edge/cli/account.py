@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.cli.data_dir import data_option
-from edge.cli.door_files import tell_journal
+from edge.cli.door_files import COMMAND_LINE, tell_journal, tell_taken_back
 from edge.cli.json_option import json_option
 from edge.errors import StoreError
 from edge.lazy_group import ToldGroup
@@ -84,15 +84,13 @@ def remove(name: str, data: Path) -> None:
 
     Example: facegate account remove ines
     """
-    from edge.events import Kind
-
     with _accounts(data) as accounts:
         if name not in accounts.all():
             raise StoreError(f"{name}: there is no such account; facegate account list shows them")
         # Before it is told, as with a lost card: it must not stay good while the journal cannot be written.
-        accounts.remove(name)
-    tell_journal(data, Kind.PANEL_ACCOUNT_REMOVED, account=name)
+        accounts.remove(name, COMMAND_LINE)
     click.echo(f"{name}: removed")
+    tell_taken_back(data)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from edge.cli.data_dir import data_option
-from edge.cli.door_files import opened, tell_journal
+from edge.cli.door_files import COMMAND_LINE, opened, tell_journal, tell_taken_back
 from edge.cli.identity import PERSON_NAME, RESIDENT_ID
 from edge.cli.json_option import json_option
 from edge.credentials.card import card_id as card_named
@@ -177,23 +177,22 @@ def remove_card(card_or_resident_id: str, data: Path) -> None:
         return
     with WaysIn.of(data) as ways:
         try:
-            holder = ways.take_card(card_id)
+            holder = ways.take_card(card_id, COMMAND_LINE)
         except EnrolmentRefused as error:
             raise StoreError(f"{card_id}: nobody has this card; facegate card list shows them all") from error
     # What is taken back goes first: a lost card must not open while the journal cannot be written.
-    tell_journal(data, Kind.CREDENTIAL_REMOVED, holder, method="card")
     click.echo(f"{card_id}: taken back from {holder}")
+    tell_taken_back(data)
 
 
 def _remove(resident_id: str, data: Path) -> None:
     with WaysIn.of(data) as ways:
-        taken = [method for method, who in ways.held_ways() if who == resident_id]
-        count = ways.take_all(resident_id)
-    for method in taken:
-        tell_journal(data, Kind.CREDENTIAL_REMOVED, resident_id, method=method)
+        count = ways.take_all(resident_id, by=COMMAND_LINE)
+    if count:
+        click.echo(f"{resident_id}: {count} PIN(s) and card(s) removed")
+    tell_taken_back(data)
     if not count:
         raise StoreError(f"{resident_id}: has no PIN and no card; facegate pin list, facegate card list")
-    click.echo(f"{resident_id}: {count} PIN(s) and card(s) removed")
 
 
 def _checked(card_id: str) -> str:

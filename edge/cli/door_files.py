@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from edge.store.residents import ResidentStore
 
 
+COMMAND_LINE = "command line"
+"""Who did what a command does, in events."""
+
 DoorFiles: TypeAlias = "tuple[ResidentStore, ConsentLedger, Notes]"
 """What a command works with."""
 
@@ -75,8 +78,24 @@ def tell_journal(data: Path, kind: Kind, resident_id: str | None = None, **told:
     from edge.runtime.clock import SystemClock
 
     with closing(Notes(data)) as notes:
-        draft = EventDraft.now(SystemClock(), kind, {"by": "command line", **told}, resident_id=resident_id)
+        draft = EventDraft.now(SystemClock(), kind, {"by": COMMAND_LINE, **told}, resident_id=resident_id)
         notes.commit(draft)
+
+
+def tell_taken_back(data: Path) -> None:
+    """Write down what was taken back in a door's folder and the journal does not tell of yet.
+
+    Raises `JournalUnavailable`: then the door does so as soon as it can, at its next start at the latest.
+    """
+    from edge.runtime.clock import SystemClock
+    from edge.service.untold import UntoldAccounts, UntoldWays
+    from edge.store.account_rows import ACCOUNTS, ACCOUNTS_FILE
+    from edge.store.untold import holds_untold
+
+    with closing(Notes(data)) as notes:
+        UntoldWays(data, notes.record, SystemClock()).tell()
+        if holds_untold(data / ACCOUNTS_FILE, ACCOUNTS):  # a door without a page has no such file
+            UntoldAccounts(data, notes.record, SystemClock()).tell()
 
 
 @contextmanager

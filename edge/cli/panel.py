@@ -113,6 +113,7 @@ def panel(
     from edge.service.panel.network import network_reader, own_addresses
     from edge.service.panel.office import PanelContext, PanelOptions, liveness_maker, open_desk
     from edge.service.recognition.recogniser import ErrorRate, open_models
+    from edge.service.untold import UntoldAccounts, UntoldWays
     from edge.web.server import Served, serve
     from edge.web.tls import own_certificate
 
@@ -124,8 +125,20 @@ def panel(
         models = open_models(model)
         watch = liveness_maker(liveness, models, lambda line: click.echo(line, err=True))
         named = Operator(operator, contact)
-        wish = PanelOptions(door, data, ErrorRate(fpir), minors, new_liveness=watch, operator=named)
         log = stack.enter_context(closing(EventLog(_journal(data, door), clock)))
+        told = [one(data, log.record, clock).tell_or_later for one in (UntoldWays, UntoldAccounts)]
+        for tell in told:  # what the power came in between of
+            tell()
+        wish = PanelOptions(
+            door,
+            data,
+            ErrorRate(fpir),
+            minors,
+            new_liveness=watch,
+            operator=named,
+            tell_ways=told[0],
+            tell_accounts=told[1],
+        )
         desk = open_desk(wish, models, PanelContext(feed, clock, log), stack)
         finish_withdrawals(desk.residents, desk.consents)
         names = {host, "localhost", "127.0.0.1", *own_addresses()} - {"0.0.0.0", "::"}  # noqa: S104 - left out

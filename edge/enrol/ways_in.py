@@ -23,7 +23,7 @@ from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
 from edge.words import message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -61,14 +61,21 @@ class HeldCredentials:
 class WaysIn:
     """The PINs, cards and passes of one door's data folder. Any thread.
 
-    `pass_issued` is called after every pass: the first one is when a door begins to look for codes. Raises
-    `EnrolmentRefused` for what cannot be given and `StoreError` while the file cannot be used.
+    `pass_issued` is called after every pass: the first one is when a door begins to look for codes. Who
+    takes something back (`by`) is kept with it, to be told (`edge.service.untold`): `tell` is called then.
+    Raises `EnrolmentRefused` for what cannot be given and `StoreError` while the file cannot be used.
     """
 
-    def __init__(self, data: Path, pass_issued: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        pass_issued: Callable[[], object] = lambda: None,
+        tell: Callable[[], object] = lambda: None,
+    ) -> None:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._data = data
         self._pass_issued = pass_issued
+        self._tell = tell
         self._file: CredentialStore | None = None
         self._opening = threading.Lock()
 
@@ -99,15 +106,10 @@ class WaysIn:
             cards[who] = (*cards.get(who, ()), card)
         return HeldCredentials(pins, cards)
 
-    def held_ways(self) -> Iterator[tuple[str, str]]:
-        """Give the method and the holder of every PIN, card and pass that was not taken back."""
-        yield from (("pin", row.resident_id) for row in self._store.pins())
-        yield from (("card", holder) for holder in self._store.cards().values())
-        yield from (("pass", one.resident_id) for one in self._store.passes() if not one.is_ended)
-
     def holders(self) -> set[str]:
         """Return everybody who has a PIN, a card or a pass that was not taken back."""
-        return {holder for _, holder in self.held_ways()}
+        passes = (one.resident_id for one in self._store.passes() if not one.is_ended)
+        return {*(row.resident_id for row in self._store.pins()), *self._store.cards().values(), *passes}
 
     def pin_rows(self) -> list[PinRow]:
         """Return every PIN's number, holder and kind, ordered by number."""
@@ -145,9 +147,11 @@ class WaysIn:
             raise EnrolmentRefused(message("error.pin_taken", number=number))
         return chosen
 
-    def clear_pin(self, resident_id: str) -> int:
+    def clear_pin(self, resident_id: str, by: str) -> int:
         """Take the PINs back, that of duress too; return how many there were."""
-        return self._store.remove_pins(resident_id)
+        count = self._store.remove_pins(resident_id, by)
+        self._tell()
+        return count
 
     def give_card(
         self, card: str, resident_id: str, *, takes_over: bool = False, order: PropertyOrder | None = None
@@ -181,11 +185,12 @@ class WaysIn:
             )
         return named
 
-    def take_card(self, card: str) -> str:
+    def take_card(self, card: str, by: str) -> str:
         """Take a card back and return who had it."""
-        holder = self._store.remove_card(named_card(card))
+        holder = self._store.remove_card(named_card(card), by)
         if holder is None:
             raise EnrolmentRefused(message("error.card_nobody"))
+        self._tell()
         return holder
 
     def cards(self) -> Mapping[str, str]:
@@ -230,9 +235,10 @@ class WaysIn:
             raise EnrolmentRefused(message("error.pass_unknown"))
         return found
 
-    def end_pass(self, pass_id: str) -> None:
+    def end_pass(self, pass_id: str, by: str) -> None:
         """Take back the pass with this id in hex."""
-        self._store.end_pass(bytes.fromhex(pass_id))
+        self._store.end_pass(bytes.fromhex(pass_id), by)
+        self._tell()
 
     def renumber(self, was: str, now: str) -> None:
         """Let PINs and cards be those of another id. Passes name their host: they end and stay listed."""
@@ -240,13 +246,17 @@ class WaysIn:
         self._end_passes(was)
         self._store.renumber(was, now)
 
-    def take_all(self, resident_id: str, *, by_property: bool = False) -> int:
+    def take_all(self, resident_id: str, *, by_property: bool = False, by: str | None = None) -> int:
         """Take back every PIN, card and pass of a resident; return how many PINs and cards there were.
 
-        `by_property`: its roster has removed them, which the file keeps to be told.
+        `by_property`: its roster has removed them, which the file keeps to be told. `by` None: whoever calls
+        tells of it.
         """
-        self._end_passes(resident_id)
-        return self._store.remove(resident_id, by_property=by_property)
+        self._end_passes(resident_id, by)
+        count = self._store.remove(resident_id, by_property=by_property, by=by)
+        if by is not None:
+            self._tell()
+        return count
 
     def take_owed(self, people: Iterable[str]) -> None:
         """Take back what is still owed of these people, and cross it off. Raises `StoreError`: call it again.
@@ -278,10 +288,10 @@ class WaysIn:
         """Forget what the property has ended of people who are not in its roster any more."""
         self._store.forget_ends(residents)
 
-    def _end_passes(self, resident_id: str) -> None:
+    def _end_passes(self, resident_id: str, by: str | None = None) -> None:
         for one in self.passes_of(resident_id):
             if not one.is_ended:
-                self._store.end_pass(one.id)
+                self._store.end_pass(one.id, by)
 
     def book(self) -> PinBook:
         """Return all PINs as the door uses them."""

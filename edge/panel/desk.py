@@ -94,7 +94,8 @@ class PanelServices:
     `commissioning` what was proved of it by a person. `ways` gives and takes back PINs, cards and passes,
     `rules` returns the access rules now, `rule_file` is where they can be changed; `expect_card` tells the
     door that staff are about to give a new card, `confirm_clock` that a person found its clock right.
-    `residents_page` is where residents reach the property's page.
+    `residents_page` is where residents reach the property's page; `tell_accounts` writes down which accounts
+    were removed.
     What is None is not connected, and its page says so.
     """
 
@@ -133,6 +134,7 @@ class PanelServices:
     expect_card: Callable[[], object] = lambda: None
     confirm_clock: Callable[[], object] | None = None
     residents_page: str = ""
+    tell_accounts: Callable[[], object] = lambda: None
 
     def note(
         self, kind: Kind, /, *, about: str | None = None, reason: str | None = None, **data: Any

@@ -110,8 +110,8 @@ def _change_account(ask: Ask, name: str) -> Message | None:
     news, after = None, None
     before = ask.desk.accounts.kept(name)
     if ask.form.get("do") == "remove":
-        ask.desk.accounts.remove(name)
-        ask.desk.tell(Kind.PANEL_ACCOUNT_REMOVED, by=ask.session.user, account=name)
+        ask.desk.accounts.remove(name, ask.session.user)
+        ask.desk.tell_accounts()
     else:
         role = ask.form.get("role", "")
         if role not in set(Role):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse, Response
 
@@ -249,8 +249,3 @@ def _greetings(ask: Ask, person: Resident) -> list[Consent]:
 
 def _text(time: datetime | None) -> str | None:
     return time.isoformat() if time else None
-
-
-def facts_of_pass(issued: IssuedPass) -> dict[str, Any]:
-    """Return what an event holds about a pass; never what opens the door."""
-    return {"method": "pass", "pass_id": issued.id.hex(), "kind": issued.kind, "max_uses": issued.max_uses}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from edge.store.database import Schema
+from edge.store.untold import DATED, TABLE
 
 ACCOUNTS_FILE: Final = "panel.db"
 """Its name inside the data folder."""
@@ -25,6 +26,8 @@ ACCOUNTS: Final = Schema(
         # Who wrote the row: None until it is bound (edge.store.resealing).
         ("ALTER TABLE accounts ADD COLUMN bound BLOB",),
         ("ALTER TABLE notices ADD COLUMN bound BLOB",),
+        # Accounts that were removed and of which no journal is known to tell.
+        (TABLE, DATED),
     ),
 )
 

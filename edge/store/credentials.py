@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from edge.errors import StoreError, StoreUnavailable
@@ -43,9 +44,10 @@ KEEP_USES = timedelta(days=7)
 
 PINS = f"SELECT {PIN_COLUMNS} FROM pins"  # noqa: S608 - constants
 CARDS = f"SELECT {CARD_COLUMNS} FROM sealed_cards"  # noqa: S608
-ADD_PIN = f"INSERT INTO pins ({PIN_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
 PUT_PIN = f"INSERT OR REPLACE INTO pins ({PIN_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
 PUT_CARD = f"INSERT OR REPLACE INTO sealed_cards ({CARD_COLUMNS}) VALUES (?, ?, ?, ?)"  # noqa: S608
+
+NOTHING: Mapping[str, object] = MappingProxyType({})
 
 ENDED = 1_000_000
 """Uses of a pass that was taken back: more than any pass allows, and what a restore keeps."""
@@ -137,12 +139,6 @@ class CredentialStore:
         ours = self._ways.ours("pins", rows)
         return [PinRow(number, who, bool(duress), digest) for number, who, duress, digest, _ in ours]
 
-    def replace_pins(self, rows: Iterable[PinRow]) -> None:
-        """Store these PINs and no others."""
-        with self._file.writing() as connection:
-            connection.execute("DELETE FROM pins")
-            connection.executemany(ADD_PIN, [self._ways.bound("pins", row) for row in rows])
-
     def put_pin(self, row: PinRow, order: PropertyOrder | None = None) -> bool:
         """Store one PIN in place of the resident's former one of its kind; `order` is the property's.
 
@@ -159,10 +155,16 @@ class CredentialStore:
             connection.execute(PUT_PIN, self._ways.bound("pins", row))
         return True
 
-    def remove_pins(self, resident_id: str) -> int:
-        """Remove the PINs of a resident, that of duress too; return how many there were."""
+    def remove_pins(self, resident_id: str, by: str | None = None) -> int:
+        """Remove the PINs of a resident, that of duress too; return how many there were.
+
+        That `by` did it is kept to be told (`untold`), None: somebody else tells of it.
+        """
         with self._file.writing() as connection:
-            return connection.execute("DELETE FROM pins WHERE resident_id = ?", (resident_id,)).rowcount
+            count = connection.execute("DELETE FROM pins WHERE resident_id = ?", (resident_id,)).rowcount
+            if count:
+                _keep_removed(connection, resident_id, by, "pin")
+            return count
 
     def cards(self) -> dict[str, str]:
         """Return the resident of every card. Raises `StoreError` when the key is not the one of this file."""
@@ -206,20 +208,27 @@ class CredentialStore:
         ours = self._ways.ours("cards", connection.execute(CARDS).fetchall())
         return next((str(row[1]) for row in ours if row[0] == mark), None)
 
-    def remove_card(self, card_id: str) -> str | None:
-        """Take one card back; return who had it, None when nobody has it."""
+    def remove_card(self, card_id: str, by: str | None = None) -> str | None:
+        """Take one card back; return who had it, None when nobody has it. `by` as in `remove_pins`."""
         mark = (self._cards.mark(card_id),)
         with self._file.writing() as connection:
             row = connection.execute("SELECT resident_id FROM sealed_cards WHERE mark = ?", mark).fetchone()
+            if row is None:
+                return None
             connection.execute("DELETE FROM sealed_cards WHERE mark = ?", mark)
-        return None if row is None else str(row[0])
+            _keep_removed(connection, str(row[0]), by, "card")
+            return str(row[0])
 
-    def remove(self, resident_id: str, *, by_property: bool = False) -> int:
+    def remove(self, resident_id: str, *, by_property: bool = False, by: str | None = None) -> int:
         """Remove every PIN and card of a resident; return how many there were.
 
-        What the property's roster has removed is kept to be told (`untold`).
+        What the property's roster has removed is kept to be told (`untold`); `by` as in `remove_pins`.
         """
         with self._file.writing() as connection:
+            for way, table in (("pin", "pins"), ("card", "sealed_cards")):
+                sql = f"SELECT 1 FROM {table} WHERE resident_id = ?"  # noqa: S608 - constants
+                if connection.execute(sql, (resident_id,)).fetchone():
+                    _keep_removed(connection, resident_id, by, way)
             count = _removed(connection, resident_id)
             if by_property and count:
                 keep_untold(connection, _taken_back(resident_id, count))
@@ -238,7 +247,7 @@ class CredentialStore:
     def told(self, event: UntoldEvent) -> None:
         """Forget one that the journal has on disk."""
         with self._file.writing() as connection:
-            end_untold(connection, [event])
+            end_untold(connection, event)
 
     def renumber(self, was: str, now: str) -> None:
         """Let every PIN and card that counts, and the passes' list, be those of another id, in one step."""
@@ -356,16 +365,18 @@ class CredentialStore:
             for key, who, kind, begin, end, most, uses in rows
         ]
 
-    def end_pass(self, pass_id: bytes) -> IssuedPass | None:
+    def end_pass(self, pass_id: bytes, by: str | None = None) -> IssuedPass | None:
         """Take a pass of this door back, from now on; return it, None for one that was not issued here.
 
-        Needs no key; without one every pass that began before is over.
+        Needs no key; without one every pass that began before is over. `by` as in `remove_pins`.
         """
         found = next((one for one in self.passes() if one.id == pass_id), None)
         if found is not None:
             row = (pass_id, ENDED, _utc(found.until))
             with self._file.writing() as connection, self._passes_change(connection, needs_key=False):
                 connection.execute("INSERT OR REPLACE INTO pass_uses VALUES (?, ?, ?)", row)
+                what = {"pass_id": found.id.hex(), "kind": found.kind, "max_uses": found.max_uses}
+                _keep_removed(connection, found.resident_id, by, "pass", what)
         return found
 
     def end_passes(self, rev: int, ended: Mapping[bytes, datetime]) -> None:
@@ -427,6 +438,19 @@ def _note_order(
         connection.execute("INSERT OR REPLACE INTO given_ways VALUES (?, ?, ?)", row)
         told = {"by": order.by, "method": way, "from": "property"}
         keep_untold(connection, UntoldEvent(Kind.CREDENTIAL_GIVEN, resident_id, told))
+
+
+def _keep_removed(
+    connection: sqlite3.Connection,
+    resident_id: str,
+    by: str | None,
+    way: str,
+    what: Mapping[str, object] = NOTHING,
+) -> None:
+    """Keep what is to be told of something that somebody at the door took back."""
+    if by is not None:
+        told = {"by": by, "method": way, **what}
+        keep_untold(connection, UntoldEvent(Kind.CREDENTIAL_REMOVED, resident_id, told))
 
 
 def _taken_back(resident_id: str, count: int) -> UntoldEvent:

@@ -8,15 +8,21 @@ so that it is told once, wherever the power goes.
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from edge.errors import StoreUnavailable
 from edge.events import Kind
+from edge.store.database import open_read_only
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from edge.store.database import Schema
 
 TABLE = """CREATE TABLE untold (
     number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, resident_id TEXT, data TEXT NOT NULL)"""
@@ -61,6 +67,19 @@ def kept_untold(connection: sqlite3.Connection) -> list[UntoldEvent]:
     ]
 
 
-def end_untold(connection: sqlite3.Connection, events: Iterable[UntoldEvent]) -> None:
-    """Forget events that the journal has."""
-    connection.executemany("DELETE FROM untold WHERE number = ?", [(one.number,) for one in events])
+def end_untold(connection: sqlite3.Connection, event: UntoldEvent) -> None:
+    """Forget an event that the journal has."""
+    connection.execute("DELETE FROM untold WHERE number = ?", (event.number,))
+
+
+def holds_untold(path: Path, schema: Schema) -> bool:
+    """Return whether a file keeps any, without opening it for changes. Raises `StoreError`."""
+    if not path.exists():
+        return False
+    try:
+        with closing(open_read_only(path, schema, older=True)) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'untold'").fetchone():
+                return False  # an earlier version's
+            return connection.execute("SELECT 1 FROM untold LIMIT 1").fetchone() is not None
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"{path}: {error}") from error

@@ -11,16 +11,19 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from edge.errors import PanelRefused
+from edge.events import Kind
 from edge.store.account_rows import ACCOUNT_COLUMNS, ACCOUNTS
 from edge.store.bound_ways import BoundWays
 from edge.store.key_source import keyring_of
 from edge.store.keyring import BOUND_HOUSE
 from edge.store.shared import SharedDatabase
+from edge.store.untold import UntoldEvent, date_untold, end_untold, keep_untold, kept_untold
 from edge.words import message
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
 LEAST_PASSWORD = 10
@@ -129,11 +132,31 @@ class Accounts:
             self._store(connection, row)
         return row
 
-    def remove(self, name: str) -> None:
-        """Remove an account. Raises `PanelRefused` for the last installer: nobody could get in."""
+    def remove(self, name: str, by: str) -> None:
+        """Remove an account. Raises `PanelRefused` for the last installer: nobody could get in.
+
+        It counts at once, whatever the journal does; that `by` did it is kept to be told (`untold`).
+        """
+        told = UntoldEvent(Kind.PANEL_ACCOUNT_REMOVED, None, {"by": by, "account": name})
         with self._file.writing() as connection:
             self._require_another_installer(name)
-            connection.execute("DELETE FROM accounts WHERE name = ?", (name,))
+            if connection.execute("DELETE FROM accounts WHERE name = ?", (name,)).rowcount:
+                keep_untold(connection, told)
+
+    def untold(self) -> list[UntoldEvent]:
+        """Return what was removed and no journal is known to tell of."""
+        with self._file.using() as connection:
+            return kept_untold(connection)
+
+    def date_untold(self, now: datetime) -> datetime:
+        """Give each of those that has none its time, from `now` (UTC) on; return a time after all of them."""
+        with self._file.writing() as connection:
+            return date_untold(connection, now)
+
+    def told(self, event: UntoldEvent) -> None:
+        """Forget one that the journal has on disk."""
+        with self._file.writing() as connection:
+            end_untold(connection, event)
 
     def _require_another_installer(self, name: str) -> None:
         installers = [other for other, role in self.all().items() if role is Role.INSTALLER]

@@ -19,7 +19,7 @@ from edge.runtime.clock import SystemClock
 from edge.service.entry.kept import Credentials
 from edge.service.property.ended_passes import HeldPassEnds
 from edge.service.property.link import DoorSide, PropertyLink
-from edge.service.property.untold import UntoldWays
+from edge.service.untold import UntoldWays
 from edge.site.provision import Site
 from edge.store.journal import SqliteJournal
 from edge.store.reader import JournalReader

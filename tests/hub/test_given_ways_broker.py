@@ -16,7 +16,7 @@ from edge.enrol.ways_in import WaysIn
 from edge.errors import SyncError
 from edge.runtime.clock import SystemClock
 from edge.service.property.link import DoorSide, PropertyLink
-from edge.service.property.untold import UntoldWays
+from edge.service.untold import UntoldWays
 from edge.site.provision import Site
 from edge.site.signing import signing_folder
 from edge.store.journal import SqliteJournal

@@ -30,6 +30,7 @@ from edge.panel.studio import EnrolmentRunner
 from edge.runtime.clock import ManualClock
 from edge.service.panel.backup import backup_maker
 from edge.service.panel.office import newest_events
+from edge.service.untold import UntoldAccounts, UntoldWays
 from edge.store.commissioning import CommissioningBook
 from edge.store.consents import ConsentLedger
 from edge.store.journal import SqliteJournal
@@ -175,6 +176,8 @@ def open_panel(
         rows = [shot.embedding for shot in agreeing(harvest).shots]
         return judged(resident_id, rows[:1], rows[1:], gallery)
 
+    log = EventLog(journal, clock)
+    untold = [one(folder, log.record, clock).tell_or_later for one in (UntoldWays, UntoldAccounts)]
     desk = PanelServices(
         "gate",
         clock,
@@ -188,7 +191,7 @@ def open_panel(
             lambda n: OperatingPoint(0.3 + n * 1e-6, 0.05, 1e-3, n, Message("basis.benchmark")),
         ),
         partial(signing_key, folder / "receipt.key"),
-        EventLog(journal, clock),
+        log,
         lambda before, count: newest_events(journal, before, count),
         pulse=pulse,
         facts=((Message("panel.fact.facegate"), "test"),),
@@ -208,7 +211,8 @@ def open_panel(
         failing=lambda: tuple(failing),
         findings=lambda: tuple(findings),
         commissioning=CommissioningBook(folder / "commissioning.json"),
-        ways=stack.enter_context(WaysIn.of(folder)),
+        ways=stack.enter_context(closing(WaysIn(folder, tell=untold[0]))),
+        tell_accounts=untold[1],
         confirm_clock=partial(pulses.append, "clock"),
     )
     if rules is not None:

@@ -284,7 +284,7 @@ def test_the_last_installer_stays(panel):
     assert answer.status_code == 422
     assert "last installer" in answer.text
     with pytest.raises(PanelRefused):
-        panel.desk.accounts.remove("ines")
+        panel.desk.accounts.remove("ines", "staff")
 
 
 @pytest.mark.parametrize("role", ["staff", "auditor"])

@@ -118,6 +118,18 @@ def test_a_page_that_was_left_open_takes_no_card_of_somebody_else(panel, sam):
     assert not panel.events("credential.removed")
 
 
+def test_what_is_lost_is_taken_back_though_the_journal_takes_nothing(panel, sam):
+    """It could not be: the page wrote it down first, and a lost card went on opening."""
+    ways = panel.desk.ways
+    ways.give_card("w26:17:4711", "3-1203-2")
+    ways.set_pin("3-1203-2", "1203", "274918")
+    sam.get("/residents/3-1203-2")
+    panel.journal.close()
+    sam.post("/residents/3-1203-2/card/remove", card="w26:17:4711")
+    sam.post("/residents/3-1203-2/pin/clear")
+    assert (ways.held().pins, ways.cards()) == ({}, {})
+
+
 def test_a_card_of_an_hour_ago_is_not_offered(panel, sam):
     data = {"method": "card", "card": "w26:17:4711"}
     panel.desk.log.record(

@@ -12,7 +12,7 @@ from edge.enrol.ways_in import WaysIn
 from edge.errors import RosterDrift
 from edge.service.entry.kept import Credentials, KnownResidents
 from edge.service.property.ended_ways import EndingRoster
-from edge.service.property.untold import UntoldWays
+from edge.service.untold import UntoldWays
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.store.roster import SqliteRoster, roster_digest
 from edge.sync.follower import RosterFollower

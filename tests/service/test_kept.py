@@ -267,7 +267,7 @@ def test_a_pass_of_the_doors_own_page_counts_here_at_once_and_until_it_is_ended(
         assert shown.opens("gate")
         assert credentials.take(shown.id, shown.max_uses, now, shown.valid_until, now) == 1
         assert not credentials.is_ended(shown.id, now)
-        ways.end_pass(shown.id.hex())
+        ways.end_pass(shown.id.hex(), "staff")
         assert credentials.is_ended(shown.id, now)
         assert credentials.take(shown.id, shown.max_uses, now, shown.valid_until, now) is None
         credentials.give_back(shown.id)

@@ -8,22 +8,26 @@ from datetime import timedelta
 import pytest
 
 from edge.domain import RosterChange, RosterState
-from edge.enrol.ways_in import WaysIn
+from edge.enrol.ways_in import PassWish, WaysIn
 from edge.errors import JournalUnavailable
 from edge.event_log.log import EventLog
 from edge.event_log.spool import SPOOL_FILE, Spool
+from edge.policy.passes import PassKind
 from edge.service.chores.past import in_journal
 from edge.service.property.ended_passes import HeldPassEnds
 from edge.service.property.ended_ways import EndingRoster
 from edge.service.property.given_ways import HeldWays
-from edge.service.property.untold import JOURNAL_FILE, UntoldWays
+from edge.service.untold import JOURNAL_FILE, UntoldAccounts, UntoldWays
+from edge.store.account_rows import ACCOUNTS_FILE
 from edge.store.credentials import CredentialStore
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.store.roster import SqliteRoster, roster_digest
 from edge.store.way_rows import CREDENTIALS_FILE
+from edge.web.accounts import Accounts, Role
 from edge.wire.ended_passes import EndedPass, PassEnds
 from edge.wire.given_ways import WayOrder
 from edge.wire.records import parse_record
+from tests.fakes.accounts import account
 from tests.store.drafts import open_journal
 from tests.sync.hubside import ManualClock, MemoryJournal
 
@@ -45,6 +49,11 @@ class Door:
     def start(self):
         self.is_to_die = False
         untold = UntoldWays(self.folder, self.record, self.clock)
+        self.page = WaysIn(self.folder, tell=untold.tell)
+        self.accounts = Accounts(self.folder / ACCOUNTS_FILE)
+        self.untold_accounts = UntoldAccounts(self.folder, self.record, self.clock)
+        for one in (untold, self.untold_accounts):
+            one.tell_again()
         self.people = EndingRoster(SqliteRoster(self.store), self.folder, untold)
         self.ways = HeldWays(SqliteRoster(self.store), self.folder, untold)
         self.passes = HeldPassEnds(self.folder, untold)
@@ -115,6 +124,54 @@ def test_passes_that_the_property_ended_are_told_of(door):
     door.dies_in(lambda: door.passes.take(ended))
     door.passes.take(ended)
     assert door.told("passes.ended") == [(None, {"rev": 3, "count": 1})]
+
+
+TAKEN = [
+    ("pin", lambda page, _: page.clear_pin("anna", "sam"), {}),
+    ("card", lambda page, _: page.take_card(CARD["card"], "sam"), {}),
+    ("pass", lambda page, one: page.end_pass(one, "sam"), {"kind": "courier", "max_uses": 1}),
+]
+
+
+@pytest.mark.parametrize(("way", "take", "more"), TAKEN, ids=[one[0] for one in TAKEN])
+def test_what_is_taken_back_here_is_told_of_with_whoever_did_it(door, way, take, more):
+    """It was gone, and nobody was told when the power came in between."""
+    page, now = door.page, door.clock.now()
+    page.set_pin("anna", **PIN)
+    page.give_card(CARD["card"], "anna")
+    page.issue_pass("door-1", "anna", PassWish(now, now + timedelta(hours=1), 1, PassKind.COURIER))
+    (issued,) = page.passes_of("anna")
+    more = {**more, "pass_id": issued.id.hex()} if more else {}
+    door.dies_in(lambda: take(page, issued.id.hex()))
+    assert door.told("credential.removed") == [("anna", {"by": "sam", "method": way, **more})]
+    door.start()
+    assert len(door.told("credential.removed")) == 1
+
+
+def test_all_that_is_taken_back_at_once_is_told_of_one_by_one(door):
+    page = door.page
+    page.set_pin("anna", **PIN)
+    page.give_card(CARD["card"], "anna")
+    door.dies_in(lambda: page.take_all("anna", by="command line"))
+    assert [data for _, data in door.told("credential.removed")] == [
+        {"by": "command line", "method": "pin"},
+        {"by": "command line", "method": "card"},
+    ]
+
+
+def test_an_account_that_was_removed_is_told_of(door):
+    for name in ("ines", "otto"):
+        door.accounts.put_back(account(name, Role.INSTALLER, "correct horse 9"))
+
+    def remove():
+        door.accounts.remove("otto", "ines")
+        door.untold_accounts.tell()
+
+    door.dies_in(remove)
+    assert list(door.accounts.all()) == ["ines"]
+    assert door.told("panel.account_removed") == [(None, {"by": "ines", "account": "otto"})]
+    door.start()
+    assert len(door.told("panel.account_removed")) == 1
 
 
 class Card:
@@ -207,6 +264,20 @@ def test_what_a_failing_card_did_not_take_is_kept_until_it_did(tmp_path):
     door.card.is_bad = False
     door.second(70)
     assert (door.told(), door.kept()) == (1, 0)
+    door.kill()
+
+
+def test_what_a_command_could_not_tell_is_told_by_the_door_that_runs(tmp_path):
+    """Its journal failed for a moment: the command has ended by then."""
+    door = Process(tmp_path)
+    door.second()
+    with WaysIn.of(tmp_path) as ways:
+        ways.give_card(CARD["card"], "anna")
+        ways.take_card(CARD["card"], "command line")
+    assert door.kept() == 1
+    door.second(61)
+    assert door.kept() == 0
+    assert [one.data for one in door.card.journal.read(0, 9)] == [{"by": "command line", "method": "card"}]
     door.kill()
 
 

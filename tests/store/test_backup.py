@@ -567,7 +567,7 @@ def test_cards_pins_accounts_and_commands_that_were_taken_back_stay_so(door, tmp
         commands.claim("cmd-1", NOW)
     back_up(door, tmp_path / "f", WORDS, NOW, BackupWish("1", cost=CHEAP))
     with closing(Accounts(accounts)) as panel:
-        panel.remove("gone")
+        panel.remove("gone", "boss")
         panel.put("boss", Role.INSTALLER, "another horse 8")
     with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
         credentials.remove_card("card-2")

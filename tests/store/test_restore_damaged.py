@@ -64,7 +64,7 @@ def door(tmp_path_factory):
         store.remove("gone")
         ways.remove_card("card-otto")
         ways.remove_pins("otto")
-        accounts.remove("fired")
+        accounts.remove("fired", "boss")
         commands.claim("cmd-1", NOW)
     return folder
 

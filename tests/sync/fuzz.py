@@ -25,7 +25,7 @@ from edge.runtime.clock import SystemClock
 from edge.service.property.configuration import Configuration
 from edge.service.property.ended_passes import HeldPassEnds
 from edge.service.property.notices import HeldNotices
-from edge.service.property.untold import UntoldWays
+from edge.service.untold import UntoldWays
 from edge.store.credentials import CredentialStore
 from edge.store.journal import SqliteJournal
 from edge.store.ledger import SqliteLedger

@@ -23,7 +23,7 @@ from edge.policy.trust import ClockGuard
 from edge.runtime.clock import ManualClock
 from edge.service.entry.kept import Credentials, EndedPasses
 from edge.service.property.ended_passes import HeldPassEnds
-from edge.service.property.untold import UntoldWays
+from edge.service.untold import UntoldWays
 from edge.store.credentials import KEEP_USES
 from edge.store.way_rows import CREDENTIALS_FILE
 from edge.sync.ended_passes import PassEndsFollower

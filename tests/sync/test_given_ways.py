@@ -16,7 +16,7 @@ from edge.domain import RosterChange, RosterState
 from edge.enrol.ways_in import WaysIn
 from edge.errors import StoreUnavailable
 from edge.service.property.given_ways import HeldWays
-from edge.service.property.untold import UntoldWays
+from edge.service.untold import UntoldWays
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.store.roster import SqliteRoster, roster_digest
 from edge.sync.given_ways import SOON_SECONDS, GivenWaysFollower
@@ -122,7 +122,7 @@ def test_a_card_that_was_kept_is_said_to_be_as_often_as_it_comes_and_never_comes
     assert door.tell(blue) == {5: None}
     assert door.tell(blue) == {5: None}
     with WaysIn.of(door.folder) as ways:
-        ways.take_card(BLUE)
+        ways.take_card(BLUE, "staff")
     assert door.tell(blue) == {5: "older"}
     assert door.cards() == set()
 

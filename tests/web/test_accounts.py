@@ -35,7 +35,7 @@ class Interrupted(Accounts):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda accounts, name: accounts.remove(name),
+        lambda accounts, name: accounts.remove(name, "staff"),
         lambda accounts, name: accounts.put(name, Role.STAFF, PASSWORD),
     ],
 )

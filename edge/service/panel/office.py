@@ -70,7 +70,8 @@ class PanelOptions:
 
     `new_liveness` None: nobody checks for pictures of people. `matcher` returns the gallery that
     newcomers are compared with; None: one made of the store each time. `limits` are the door's own,
-    `window` is when staff may enrol (None: always). `pass_issued` is called when the page issued a pass.
+    `window` is when staff may enrol (None: always). `pass_issued` is called when the page issued a pass,
+    `tell_ways` and `tell_accounts` when something was taken back there: they write it down.
     """
 
     door_id: str
@@ -83,6 +84,8 @@ class PanelOptions:
     limits: QualityLimits | None = None
     window: EnrolmentWindow | None = None
     pass_issued: Callable[[], object] = lambda: None
+    tell_ways: Callable[[], object] = lambda: None
+    tell_accounts: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ def open_desk(
     consents = stack.enter_context(closing(ConsentLedger(data / CONSENTS_FILE)))
     accounts = stack.enter_context(closing(Accounts(data / ACCOUNTS_FILE, _edited(around, "accounts"))))
     words = stack.enter_context(closing(GateWords(data / ACCOUNTS_FILE, _edited(around, "display"))))
-    ways = stack.enter_context(closing(WaysIn(data, wish.pass_issued)))
+    ways = stack.enter_context(closing(WaysIn(data, wish.pass_issued, wish.tell_ways)))
     # Somebody whose number was being changed when the power went: before anybody looks at either number.
     RenumberingDesk(store, consents, ways).finish(around.events)
     eyes = BLIND if models is None else _eyes(wish, models, store, consents)
@@ -128,6 +131,7 @@ def open_desk(
         words=words,
         ways=ways,
         sight=None if models is None else FaceOverlay(models.detector, around.clock, wish.limits),
+        tell_accounts=wish.tell_accounts,
     )
 
 

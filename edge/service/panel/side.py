@@ -263,6 +263,8 @@ class PanelSide:
             operator_of(door.settings),
             window=ties.property.window,
             pass_issued=door.rules.credentials.register,
+            tell_ways=ties.property.untold_ways.tell_or_later,
+            tell_accounts=ties.property.untold_accounts.tell_or_later,
         )
 
     def _pulse(self, door: RunningDoor) -> None:

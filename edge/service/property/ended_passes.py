@@ -12,7 +12,7 @@ from edge.store.way_rows import CREDENTIALS_FILE
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edge.service.property.untold import UntoldWays
+    from edge.service.untold import UntoldWays
     from edge.wire.ended_passes import PassEnds
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.domain import RosterChange, RosterState
-    from edge.service.property.untold import UntoldWays
+    from edge.service.untold import UntoldWays
     from edge.store.roster import SqliteRoster
 
 logger = logging.getLogger(__name__)

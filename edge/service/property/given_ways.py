@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from edge.service.property.untold import UntoldWays
+    from edge.service.untold import UntoldWays
     from edge.store.roster import SqliteRoster
     from edge.wire.given_ways import WayOrder
 

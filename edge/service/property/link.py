@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from edge.broker.client import LinkPart
     from edge.config.mqtt import Mqtt
     from edge.ports import Clock, EventWriter
-    from edge.service.property.untold import UntoldWays
     from edge.service.sharing.exchange import FaceExchange
+    from edge.service.untold import UntoldWays
     from edge.store.residents import ResidentStore
     from edge.sync.configuration import Keeper
     from edge.sync.desk import Execute

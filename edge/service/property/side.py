@@ -17,7 +17,7 @@ from edge.service.property.notices import NOTICES_FILE, HeldNotices
 from edge.service.property.reload import Reloader
 from edge.service.property.report import DoorReport
 from edge.service.property.rules import RULES_TAKEN_FILE, HeldRules
-from edge.service.property.untold import UntoldWays
+from edge.service.untold import UntoldAccounts, UntoldWays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,9 +109,9 @@ class PropertySide:
         self._commands = RemoteCommands(
             door.controller, door.rules, door.events, supervised, door.clock, ties
         )
-        self._untold = UntoldWays(door.data, door.events.record, door.clock, door.events.was_restored)
-        self.tell_again = self._untold.tell_again
-        """Tells what the disk could not take before; waits for the disk."""
+        told = (door.data, door.events.record, door.clock, door.events.was_restored)
+        self.untold_ways, self.untold_accounts = UntoldWays(*told), UntoldAccounts(*told)
+        """What was taken back and the journal does not tell of yet."""
         door.events.subscribe(self._report.heard)
         door.events.subscribe(self._commands.heard)
 
@@ -120,6 +120,11 @@ class PropertySide:
         self._commands.tick()
         self.window.tick()
         self._reloader.tick()
+
+    def tell_again(self) -> None:
+        """Tell what the disk could not take before, or an earlier process had no time to; may wait for it."""
+        self.untold_ways.tell_again()
+        self.untold_accounts.tell_again()
 
     def reload(self) -> CommandOutcome:
         """Have the door read its access rules again. Raises `ConfigError` that lists every mistake."""
@@ -151,12 +156,12 @@ class PropertySide:
             door.events,
             self._commands.execute,
             self._report.read,
-            self._untold,
+            self.untold_ways,
             door.configuration,
             None if self.sharing is None else self.sharing.exchange,
             self._held_rules(),
             self.notices,
-            HeldPassEnds(door.data, self._untold),
+            HeldPassEnds(door.data, self.untold_ways),
         )
         spread = random.Random()  # noqa: S311 - spreads load, guards nothing
         joining = Joining(lambda: PropertyLink(section, side), self._note_problem, spread)
