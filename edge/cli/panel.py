@@ -16,6 +16,8 @@ from edge.cli.rates import RATE
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from edge.event_log.log import EventLog
+    from edge.service.panel.office import PanelOptions
     from edge.store.journal import SqliteJournal
 
 
@@ -37,6 +39,18 @@ def _camera(_context: click.Context, _option: click.Parameter, source: str) -> s
     if path is not None:
         click.echo(f"warning: {path}: no camera there; no live view until one is plugged in", err=True)
     return source
+
+
+def _telling(wish: PanelOptions, log: EventLog) -> PanelOptions:
+    """Return the options of a panel that tells what is taken back; what was left untold is told now."""
+    from edge.runtime.clock import SystemClock
+    from edge.service.untold import UntoldAccounts, UntoldWays
+
+    ways = UntoldWays(wish.data, log.record, SystemClock())
+    accounts = UntoldAccounts(wish.data, log.record, SystemClock())
+    ways.tell_again()
+    accounts.tell_again()
+    return replace(wish, tell_ways=ways.tell_or_later, tell_accounts=accounts.tell_or_later)
 
 
 @click.command()
@@ -113,7 +127,6 @@ def panel(
     from edge.service.panel.network import network_reader, own_addresses
     from edge.service.panel.office import PanelContext, PanelOptions, liveness_maker, open_desk
     from edge.service.recognition.recogniser import ErrorRate, open_models
-    from edge.service.untold import UntoldAccounts, UntoldWays
     from edge.web.server import Served, serve
     from edge.web.tls import own_certificate
 
@@ -126,20 +139,8 @@ def panel(
         watch = liveness_maker(liveness, models, lambda line: click.echo(line, err=True))
         named = Operator(operator, contact)
         log = stack.enter_context(closing(EventLog(_journal(data, door), clock)))
-        told = [one(data, log.record, clock).tell_or_later for one in (UntoldWays, UntoldAccounts)]
-        for tell in told:  # what the power came in between of
-            tell()
-        wish = PanelOptions(
-            door,
-            data,
-            ErrorRate(fpir),
-            minors,
-            new_liveness=watch,
-            operator=named,
-            tell_ways=told[0],
-            tell_accounts=told[1],
-        )
-        desk = open_desk(wish, models, PanelContext(feed, clock, log), stack)
+        wish = PanelOptions(door, data, ErrorRate(fpir), minors, new_liveness=watch, operator=named)
+        desk = open_desk(_telling(wish, log), models, PanelContext(feed, clock, log), stack)
         finish_withdrawals(desk.residents, desk.consents)
         names = {host, "localhost", "127.0.0.1", *own_addresses()} - {"0.0.0.0", "::"}  # noqa: S104 - left out
         certificate, key, fingerprint = own_certificate(data, sorted(names))

@@ -25,8 +25,8 @@ SMALL_PIXELS = 640 * 480
 
 HINTS = ((0.5, 0), (0.5, 1), (0.65, 0), (0.8, 0))
 """Ways to make a large picture smaller for a hint, in turn: the factor, and how many of the first rows and
-columns are left out. Of 234 codes of 220 to 380 px that stand perfectly still the first misses 50, those up to
-the second 16, the third 7, and all of them 1. The dearest takes 144 ms on grain, 120 on a noisy wall."""
+columns are left out. Of 234 codes of 220 to 380 px that stand perfectly still the first misses 50, the first
+two 16, three 7, and all of them 1. The dearest takes 144 ms on grain, 120 on a noisy wall."""
 
 MAX_TEXT = 512
 """A pass has 220 characters; whatever is much longer is somebody else's code."""

@@ -8,6 +8,7 @@ so that it is told once, wherever the power goes.
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.store.database import Schema
+
+LOG = logging.getLogger(__name__)
 
 TABLE = """CREATE TABLE untold (
     number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, resident_id TEXT, data TEXT NOT NULL)"""
@@ -59,12 +62,25 @@ def date_untold(connection: sqlite3.Connection, now: datetime) -> datetime:
 
 
 def kept_untold(connection: sqlite3.Connection) -> list[UntoldEvent]:
-    """Return what no journal is known to have, in the order in which it happened."""
+    """Return what no journal is known to have, in the order in which it happened.
+
+    What cannot be read (a later version's, or damaged) stays where it is, and keeps nothing else back.
+    """
     rows = connection.execute("SELECT number, kind, resident_id, data, at FROM untold ORDER BY number")
-    return [
-        UntoldEvent(Kind(kind), who, json.loads(data), number, datetime.fromisoformat(at) if at else None)
-        for number, kind, who, data, at in rows
-    ]
+    return [event for row in rows if (event := _read(*row)) is not None]
+
+
+def _read(number: int, kind: str, who: str | None, data: str, at: str | None) -> UntoldEvent | None:
+    try:
+        told, moment = json.loads(data), datetime.fromisoformat(at) if at else None
+        event = UntoldEvent(Kind(kind), who, told, number, moment)
+        is_whole = isinstance(told, dict) and (moment is None or moment.tzinfo is not None)
+    except (ValueError, TypeError):
+        is_whole = False
+    if is_whole:
+        return event
+    LOG.error("an event that was kept to be told cannot be read: %.40s of %.40s at %.40s", kind, who, at)
+    return None
 
 
 def end_untold(connection: sqlite3.Connection, event: UntoldEvent) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from datetime import timedelta
 
@@ -277,6 +278,30 @@ def test_what_a_command_could_not_tell_is_told_by_the_door_that_runs(tmp_path):
     assert door.kept() == 1
     door.second(61)
     assert door.kept() == 0
+    assert [one.data for one in door.card.journal.read(0, 9)] == [{"by": "command line", "method": "card"}]
+    door.kill()
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "at"),
+    [
+        ("credential.melted", "{}", None),
+        ("credential.removed", "{", None),
+        ("credential.removed", "7", None),
+        ("credential.removed", "{}", "yesterday"),
+        ("credential.removed", "{}", "2026-01-01T00:00:00"),
+    ],
+)
+def test_an_event_that_nobody_can_read_ends_no_thread_and_keeps_no_other_one_back(tmp_path, kind, data, at):
+    """A later version's, or a damaged row."""
+    door = Process(tmp_path)
+    with WaysIn.of(tmp_path) as ways, closing(sqlite3.connect(tmp_path / CREDENTIALS_FILE)) as file, file:
+        ways.give_card(CARD["card"], "anna")
+        row = (kind, data, at)
+        file.execute("INSERT INTO untold (kind, data, at) VALUES (?, ?, ?)", row)
+        file.commit()
+        ways.take_card(CARD["card"], "command line")
+    door.second(130)
     assert [one.data for one in door.card.journal.read(0, 9)] == [{"by": "command line", "method": "card"}]
     door.kill()
 
