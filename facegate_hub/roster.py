@@ -7,6 +7,7 @@ import json
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -15,7 +16,14 @@ from edge.domain import RosterChange, RosterState
 from edge.errors import ConfigError, SyncError
 from edge.store.roster import digest_of_lines
 from edge.wire.messages import MAX_INCOMING_BYTES
-from edge.wire.records import BEGUN, FACES, WAYS_ENDED, parse_record, plain_record
+from edge.wire.records import (
+    BEGUN,
+    FACES,
+    WAYS_ENDED,
+    canonical_record,
+    parse_record,
+    plain_record,
+)
 from edge.wire.roster import (
     CONFIRMED,
     DELTA,
@@ -109,10 +117,13 @@ class RosterLog:
         puts: Iterable[dict[str, Any]] = (),
         removals: Iterable[str] = (),
         approve: ApproveRoster | None = None,
+        seen: Mapping[str, Mapping[str, Any] | None] = MappingProxyType({}),
     ) -> int:
         """Put records and remove ids, each a revision; return the last one.
 
-        A record that is there already as it is makes no revision. `approve` is asked with the states
+        A record that is there already as it is makes no revision. `seen` are the records that the change
+        was made from (None: there was none); where one is another by now nothing is changed, for what
+        somebody else has taken from them would come back. `approve` is asked with the states
         before and after, before anything is stored. Raises `SyncError` for a bad record and what
         `approve` raises; then nothing is changed.
         """
@@ -125,7 +136,8 @@ class RosterLog:
             # Read anew and not from `_state_then`: the signer compares what is really there with what it
             # approved, and would notice a row that somebody changed behind our back.
             before = None if approve is None else self._whole(connection)[0]
-            texts = _texts(connection, [*(fields["id"] for fields in given), *removals])
+            texts = _texts(connection, [*(fields["id"] for fields in given), *removals, *seen])
+            _require_as_seen(texts, seen)
             puts = [_with_kept(fields, texts) for fields in given]
             rev = self._write(connection, puts, removals, texts)
             _end_waiting(connection, removals)
@@ -352,6 +364,16 @@ def _texts(connection: Connection, ids: list[str]) -> dict[str, str]:
         query = sa.select(ROSTER.c.id, ROSTER.c.text).where(ROSTER.c.id.in_(some))
         found |= {row.id: row.text for row in connection.execute(query)}
     return found
+
+
+def _require_as_seen(texts: Mapping[str, str], seen: Mapping[str, Mapping[str, Any] | None]) -> None:
+    """Raise `SyncError` where somebody's record is not the one that a change was made from."""
+    for identity, record in seen.items():
+        text = texts.get(identity)
+        was = None if record is None else plain_record(canonical_record(dict(record)))
+        # What the hub itself writes is kept whatever the change says (`_with_kept`).
+        if (None if text is None else plain_record(text)) != was:
+            raise SyncError(message("error.person_changed"))
 
 
 def _end_waiting(connection: Connection, people: list[str]) -> None:

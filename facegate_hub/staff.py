@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import getpass
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -17,7 +18,6 @@ from edge.errors import ConfigError, SyncError
 from edge.identity import kept_spellings
 from edge.site.provision import Site
 from edge.wire.commands import CommandType
-from edge.wire.names import HUB
 from edge.wire.records import WAYS_ENDED
 from edge.wire.rules import digest_of
 from edge.wire.shapes import printable
@@ -26,9 +26,9 @@ from edge.words.retold import told_of
 from facegate_hub.configuration import Configurations
 from facegate_hub.database import put, reading
 from facegate_hub.diagnostics import answer_to, last_answer
+from facegate_hub.door_list import hub_view, list_doors
 from facegate_hub.door_names import door_names
 from facegate_hub.door_rules import SentRules
-from facegate_hub.door_view import DoorView, HubView, door_view
 from facegate_hub.doubts import Doubt, acknowledge, unseen
 from facegate_hub.faces import SharedFaces
 from facegate_hub.given_ways import IssuedWays, site_origin
@@ -42,7 +42,7 @@ from facegate_hub.roster import RosterLog
 from facegate_hub.signed_passes import SignedPasses
 from facegate_hub.signer.client import open_signer
 from facegate_hub.signer.rights import NotPermitted, Permission
-from facegate_hub.tables import DEVICES, DOORS, HUBS, OF_A_DOOR, open_tables
+from facegate_hub.tables import DEVICES, DOORS, OF_A_DOOR, open_tables
 from facegate_hub.vouching import allow_unproven
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
     from edge.domain import RosterState
     from facegate_hub.configuration import ConfigView
+    from facegate_hub.door_view import DoorView, HubView
     from facegate_hub.orders import GivenOrder
     from facegate_hub.reading import EventPage, StoredEvent
     from facegate_hub.retention import Forgotten
@@ -124,22 +125,7 @@ class Staff:
 
     def doors(self) -> list[DoorView]:
         """Return every door that was ever heard, and those provisioned here that never were, by id."""
-        state = self._roster.state()
-        columns = ["id", "avail", "epoch", "rev", "seen_at", "problem", "problem_at", "shut_out", "unproven"]
-        query = sa.select(DEVICES.c.state, *(DEVICES.c[name] for name in columns))
-        with reading(self._engine) as connection:
-            rows = connection.execute(query).all()
-            called = {row.id: row for row in connection.execute(sa.select(DOORS))}
-        heard = [door_view(row, state, time.time()) for row in rows]
-        missing = set(self._site.doors()) - {door.id for door in heard}
-        never = [DoorView(name, None, state.rev, None, None) for name in missing]
-        doors = [
-            replace(door, name=called[door.id].name, place=called[door.id].place)
-            if door.id in called
-            else door
-            for door in (*heard, *never)
-        ]
-        return sorted(doors, key=lambda door: door.id)
+        return list_doors(self._engine, self._roster.state(), self._site.doors())
 
     def door_names(self) -> dict[str, str]:
         """Return what people call the doors that have a name, by id."""
@@ -193,9 +179,7 @@ class Staff:
 
     def hub(self) -> HubView | None:
         """Return how the hub that serves the doors was last; None when none ever ran on this database."""
-        with reading(self._engine) as connection:
-            row = connection.execute(sa.select(HUBS).where(HUBS.c.name == HUB)).first()
-        return None if row is None else HubView(time.time() - row.heard_at, row.problem)
+        return hub_view(self._engine)
 
     def shut_out(self, door: str, why: str) -> None:
         """Listen to this door no more, within ten seconds; what it has to say it keeps.
@@ -357,9 +341,16 @@ class Staff:
         return last_answer(self._engine, door)
 
     def import_people(
-        self, records: Sequence[dict[str, Any]], *, replace: bool = False, removing: int | None = None
+        self,
+        records: Sequence[dict[str, Any]],
+        *,
+        replace: bool = False,
+        removing: int | None = None,
+        before: Mapping[str, Mapping[str, Any] | None] = MappingProxyType({}),
     ) -> Imported:
         """Add and change people, all or none; with `replace` also remove everybody else.
+
+        `before` are the records that somebody has looked at (see `RosterLog.change`).
 
         Removing more than ten and more than half of the people needs `removing`, their exact number: a
         file with the wrong content must not shut out a house. Raises `SyncError`; then nothing changed.
@@ -375,7 +366,9 @@ class Staff:
                 f"this would remove {len(gone)} of {len(ids)} people; if that is meant, say so: "
                 f"--removing {len(gone)}"
             )
-        rev = self._change({"what": "import", "read": len(records), "removed": len(gone)}, records, gone)
+        rev = self._change(
+            {"what": "import", "read": len(records), "removed": len(gone)}, records, gone, before
+        )
         return Imported(len(records), len(gone), rev)
 
     def require_known_levels(self, records: Sequence[dict[str, Any]], new: Iterable[str] = ()) -> None:
@@ -411,7 +404,8 @@ class Staff:
             raise SyncError(message("property.not_there", id=person))
         number = max(int(time.time()), known.record.get(WAYS_ENDED, 0) + 1)
         record = {**known.record, WAYS_ENDED: number}
-        return self._change({"what": "ways-ended", "ids": [person]}, [record], ())
+        seen = {person: known.record}
+        return self._change({"what": "ways-ended", "ids": [person]}, [record], (), seen)
 
     def want_rules(self, door: str, base: str, text: str) -> bool:
         """Want these rules of a door in place of those with this SHA-256; False: it takes a second person."""
@@ -446,13 +440,20 @@ class Staff:
             )
         )
 
-    def _change(self, about: dict[str, Any], puts: Sequence[dict[str, Any]], removals: Sequence[str]) -> int:
+    def _change(
+        self,
+        about: dict[str, Any],
+        puts: Sequence[dict[str, Any]],
+        removals: Sequence[str],
+        seen: Mapping[str, Mapping[str, Any] | None] = MappingProxyType({}),
+    ) -> int:
         """Change the roster as the signer allows it."""
         self._adopt()
         return self._roster.change(
             puts,
             removals,
             lambda before, after: self.signer.approve_roster(before, after, {**about, "by": self._by}),
+            seen,
         )
 
     def _adopt(self) -> None:

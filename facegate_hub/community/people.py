@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -68,6 +70,12 @@ class Person:
     def flats(self) -> tuple[str, ...]:
         """The flats that they belong to now."""
         return tuple(tie.flat for tie in self.ties if tie.until is None)
+
+    @property
+    def mark(self) -> str:
+        """What stands, in a form that shows name, contact and id in the roster, for these."""
+        shown = json.dumps([self.name, self.contact, self.resident])
+        return hashlib.sha256(shown.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +193,18 @@ class PeopleRegister:
                 forget_holder(writing.connection, f"person:{row.person}")
                 end_codes(writing, by, row.person)
 
-    def change(self, by: Doer, person: str, **values: str) -> None:
-        """Change name, contact, id in the roster or language of somebody. Raises `CommunityRefused`."""
+    def change(self, by: Doer, person: str, seen: str | None = None, **values: str) -> None:
+        """Change name, contact, id in the roster or language of somebody. Raises `CommunityRefused`.
+
+        `seen` is the `mark` of what a form was made from (None: of nothing): a form holds all of it, and
+        would undo what somebody else has changed since.
+        """
         with self._book.writing() as writing:
-            if self._one(writing.connection, person).state == "erased":
+            known = self._one(writing.connection, person)
+            if known.state == "erased":
                 raise CommunityRefused(message("community.refused.person"))
+            if seen is not None and seen != known.mark:
+                raise CommunityRefused(message("community.refused.person_changed"))
             row: dict[str, str | int | None] = {}
             for name, given in values.items():
                 value = sound(name, given)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.errors import CommunityRefused
 from edge.identity import access_levels, person_name
+from edge.wire.records import canonical_record, plain_record
 from edge.words import message
 
 if TYPE_CHECKING:
@@ -39,6 +40,14 @@ def rights_mark(record: Mapping[str, Any]) -> str:
     """Return what stands, in the form that shows them, for a record's name, levels and days."""
     shown = [record.get(name) for name in ("name", "access_levels", "valid_from", "valid_until")]
     return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
+
+
+def list_mark(before: Mapping[str, Mapping[str, Any] | None]) -> str:
+    """Return what stands, on the page that shows a list, for what there was of its people."""
+    shown = [
+        (name, record and plain_record(canonical_record(dict(record)))) for name, record in before.items()
+    ]
+    return hashlib.sha256(json.dumps(sorted(shown)).encode()).hexdigest()[:16]
 
 
 def require_unchanged(ask: PageAsk, before: Mapping[str, Any]) -> None:

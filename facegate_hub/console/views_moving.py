@@ -112,7 +112,7 @@ class MovingPages:
         record = record_from(ask, identity, {})
         require_meant(ask, people, [record])
         with desk.acting(ask.token) as staff:
-            staff.import_people([record])
+            staff.import_people([record], before={identity: None})
         return identity
 
     def _next_of(self, desk: DoorsDesk, flat: str) -> str:

@@ -38,7 +38,7 @@ def change(ask: PageAsk) -> Response:
     """Change somebody's name or contact."""
     identity = str(ask.request.path_params["person"])
     values = {name: ask.form[name] for name in ("name", "contact", "resident") if name in ask.form}
-    ask.office.register.change(ask.asker.doer, identity, **values)
+    ask.office.register.change(ask.asker.doer, identity, ask.form.get("seen"), **values)
     return ask.to(f"/people/{identity}")
 
 

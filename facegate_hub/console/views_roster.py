@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from edge.errors import CommunityRefused, PanelRefused, SyncError
 from edge.identity import resident_id, tidied
 from edge.words import message
 from facegate_hub.console.roster_forms import (
+    list_mark,
     record_from,
     require_apart,
     require_meant,
@@ -29,9 +31,12 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
+    from edge.spellings import Spellings
     from facegate_hub.console.doors_desk import DoorsDesk
     from facegate_hub.door_view import DoorView
+    from facegate_hub.list_encoding import ListEncoding
     from facegate_hub.people import RosterPerson
+    from facegate_hub.sheets import PeopleRead
     from facegate_hub.web.asking import PageAsk
 
 PAGE_ROWS = 50
@@ -41,6 +46,34 @@ DEFAULTS: Mapping[str, object] = MappingProxyType({"access_levels": ["resident"]
 """What counts where a record does not say it."""
 MOST_LEFT_OUT = 200
 """Of a list's lines that are nobody, as many are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenList:
+    """A list of people that somebody brought, what it means, and whom of it the roster knows now."""
+
+    taken: ListEncoding
+    read: PeopleRead
+    records: list[dict[str, Any]]
+    whom: Spellings
+    known: Mapping[str, RosterPerson]
+
+    @property
+    def before(self) -> dict[str, Mapping[str, Any] | None]:
+        """The records of its people as they are, None of who is new."""
+        known = self.known
+        return {one["id"]: known[one["id"]].record if one["id"] in known else None for one in self.records}
+
+    @property
+    def mark(self) -> str:
+        """What stands on the page that shows what it would change."""
+        return list_mark(self.before)
+
+    @property
+    def kept(self) -> list[tuple[str, str]]:
+        """Whose number is written otherwise in the roster, and how."""
+        kept = self.whom.kept
+        return [(one["id"], kept[one["id"]]) for one in self.read.records if one["id"] in kept]
 
 
 class RosterPages:
@@ -96,7 +129,7 @@ class RosterPages:
         require_meant(ask, self._desk.looking.people, [record])
         try:
             with self._desk.acting(ask.token) as staff:
-                staff.import_people([record])
+                staff.import_people([record], before={identity: None if before is None else before.record})
         except SyncError as error:
             return told(ask, ask.say("failed"), error, status=409)
         return ask.to(f"/access/{quote(identity)}")  # a flat's number may hold a # or a ?
@@ -138,41 +171,52 @@ class RosterPages:
         """Show what a list would change, or do it."""
         text = ask.files[0] if ask.files else ask.form.get("text", "").encode()
         try:
-            taken = encoding_of(text)
-            read = read_people(text, taken.name, ask.office.terms.zone)
-            records, whom = self._desk.looking.people.meant(read.records, read.silent)
-            known = self._desk.looking.people.some([one["id"] for one in records])
-            if "sure" in ask.form:
-                require_meant(ask, self._desk.looking.people, records)
+            given = self._given(ask, text)
+            is_sure = "sure" in ask.form
+            was_changed = is_sure and ask.form.get("seen", given.mark) != given.mark
+            if is_sure and not was_changed:
+                require_meant(ask, self._desk.looking.people, given.records)
                 with self._desk.acting(ask.token) as staff:
-                    done = staff.import_people(records)
+                    done = staff.import_people(given.records, before=given.before)
                 return told(ask, ask.say("access.loaded", count=done.read), "", went_well=True)
         except PanelRefused as error:  # no workbook that can be read, in the reader's words
             raise CommunityRefused(error.message) from error
         except SyncError as error:
             return told(ask, ask.say("access.not_loaded"), error, status=422)
-        fresh = [one for one in records if one["id"] not in known]
-        changed = [one for one in records if _differs(one, known.get(one["id"]))]
+        return self._look(ask, given, was_changed=was_changed)
+
+    def _given(self, ask: PageAsk, text: bytes) -> GivenList:
+        taken = encoding_of(text)
+        read = read_people(text, taken.name, ask.office.terms.zone)
+        records, whom = self._desk.looking.people.meant(read.records, read.silent)
+        known = self._desk.looking.people.some([one["id"] for one in records])
+        return GivenList(taken, read, records, whom, known)
+
+    def _look(self, ask: PageAsk, given: GivenList, *, was_changed: bool) -> Response:
+        records, people = given.records, self._desk.looking.people
+        fresh = [one for one in records if one["id"] not in given.known]
+        changed = [one for one in records if _differs(one, given.known.get(one["id"]))]
         return ask.page(
             "roster_load.html",
+            409 if was_changed else 200,
+            was_changed=was_changed,
+            seen=given.mark,
             read=len(records),
-            left_out=read.left_out[:MOST_LEFT_OUT],
-            unread=list(read.unread),
-            taken=taken,
-            guessed=words_beyond_ascii(records, SHOWN) if taken.is_guess else [],
+            left_out=given.read.left_out[:MOST_LEFT_OUT],
+            unread=list(given.read.unread),
+            taken=given.taken,
+            guessed=words_beyond_ascii(records, SHOWN) if given.taken.is_guess else [],
             fresh=fresh[:SHOWN],
             fresh_count=len(fresh),
             changed=changed[:SHOWN],
             changed_count=len(changed),
-            renamed=list(self._desk.looking.people.renamed(records).items())[:SHOWN],
-            kept=[(one["id"], whom.kept[one["id"]]) for one in read.records if one["id"] in whom.kept][
-                :SHOWN
-            ],
-            alike=list(whom.alike.items())[:SHOWN],
-            doubtful=self._desk.looking.people.doubtful_levels(records),
+            renamed=list(people.renamed(records).items())[:SHOWN],
+            kept=given.kept[:SHOWN],
+            alike=list(given.whom.alike.items())[:SHOWN],
+            doubtful=people.doubtful_levels(records),
             # The page sends back what was read and shown, not the file: what is done is what somebody has
             # looked at.
-            text=write_people(read),
+            text=write_people(given.read),
             actor=self._desk.known(ask.token),
         )
 
