@@ -23,6 +23,7 @@ from edge.wire.messages import Availability, Message, batch
 from edge.wire.names import ROOT
 from edge.wire.proof import EVENTS_PURPOSE, BatchHead, Identity
 from facegate_hub.community.database import open_book
+from facegate_hub.community.demo import RESIDENTS
 from facegate_hub.community.faults import Faults
 from facegate_hub.community.staff_store import FOLDER as STAFF_FOLDER
 from facegate_hub.community.terms import read_terms
@@ -48,14 +49,7 @@ BEGINS = 10 * HOUR
 """So long before now the story begins."""
 LOOK_MINUTES = 10
 """Between two looks at faults: one that lasts for longer is a ticket."""
-PEOPLE = (
-    ("3-1203-1", "王秀兰"),
-    ("3-1203-2", "王建国"),
-    ("3-302-1", "李明"),
-    ("3-601-1", "Anna Schmidt"),
-    ("5-101-1", "赵敏"),
-    ("1-202-1", "陈晓东"),
-)
+PEOPLE = tuple((number, name) for name, *_, number in RESIDENTS if number)
 DOORS = {
     "gate-south": ("南门", "小区南侧"),
     "lobby-3": ("三号楼大堂", "3 号楼 1 层"),

@@ -37,15 +37,16 @@ STAFF = {
     "committee-1": Duty.COMMITTEE,
 }
 RESIDENTS = (
-    ("王秀兰", "3-1203", TieKind.OWNER, "zh"),
-    ("王建国", "3-1203", TieKind.FAMILY, "zh"),
-    ("李明", "3-302", TieKind.OWNER, "zh"),
-    ("Anna Schmidt", "3-601", TieKind.TENANT, "en"),
-    ("赵敏", "5-101", TieKind.OWNER, "zh"),
-    ("陈晓东", "1-202", TieKind.TENANT, "zh"),
-    ("刘芳", "2-1201", TieKind.OWNER, "zh"),
-    ("周大爷", "1-101", TieKind.OWNER, "zh"),
+    ("王秀兰", "3-1203", TieKind.OWNER, "zh", "3-1203-1"),
+    ("王建国", "3-1203", TieKind.FAMILY, "zh", "3-1203-2"),
+    ("李明", "3-302", TieKind.OWNER, "zh", "3-302-1"),
+    ("Anna Schmidt", "3-601", TieKind.TENANT, "en", "3-601-1"),
+    ("赵敏", "5-101", TieKind.OWNER, "zh", "5-101-1"),
+    ("陈晓东", "1-202", TieKind.TENANT, "zh", "1-202-1"),
+    ("刘芳", "2-1201", TieKind.OWNER, "zh", ""),
+    ("周大爷", "1-101", TieKind.OWNER, "zh", ""),
 )
+"""Name, flat, tie, language and number in the doors' roster; two go in with a key."""
 A = TicketAct
 
 
@@ -121,8 +122,9 @@ def _settle(story: _Story) -> None:
         (building, f"{floor}{door:02}") for building in BUILDINGS for floor in FLOORS for door in (1, 2, 3)
     ]
     register.put_flats(SYSTEM, [(f"{building}-{unit}", building, unit) for building, unit in floors])
-    for name, flat, kind, language in RESIDENTS:
-        story.people[name] = register.add(SYSTEM, NewPerson(name, flat, kind, language))
+    for name, flat, kind, language, number in RESIDENTS:
+        somebody = NewPerson(name, flat, kind, language, resident=number)
+        story.people[name] = register.add(SYSTEM, somebody)
         story.flats[name] = flat
     code = accounts.first_code()
     for name, duty in STAFF.items():

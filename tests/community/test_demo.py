@@ -8,6 +8,7 @@ import pytest
 
 from edge.runtime.clock import ManualClock
 from facegate_hub.community.database import open_book
+from facegate_hub.community.demo import RESIDENTS
 from facegate_hub.community.uptime import read_doors
 from facegate_hub.console.doors_desk import DoorsDesk
 from facegate_hub.database_urls import database_url
@@ -79,3 +80,10 @@ def test_faults_have_tickets_since_they_were_seen(desk):
     assert 0 < NOW.timestamp() - found["lobby-5"].open[0].since <= 90 * 60
     assert found["gate-south"].well_percent == 100
     assert 50 < (found["garage"].well_percent or 0) < 100
+
+
+def test_the_residents_of_the_demo_are_those_whom_its_doors_know(desk):
+    """Their pages said that they have no number at the doors, and a list that all of them are left out."""
+    known = {number for *_, number in RESIDENTS if number}
+    assert {one.id for one in desk.looking.people.page()} == known
+    assert all(number.startswith(f"{flat}-") for _, flat, _, _, number in RESIDENTS if number)
