@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -48,10 +49,13 @@ def run(config: Path, verbose: bool) -> None:
         from edge.runtime.log_limit import set_up_log
         from edge.runtime.memory import keep_one_heap
         from edge.runtime.stop_signals import stop_on_signals
+        from edge.scratch import memory_folder
         from edge.service.checked import require_startable
         from edge.service.door import DoorService
 
     keep_one_heap()
+    # For uploads to the page, too, and for a card that turns read-only only later on.
+    tempfile.tempdir = memory_folder() or tempfile.tempdir
     set_up_log(logging.DEBUG if verbose else logging.INFO)
     settings = load_settings(config)
     require_startable(settings, forgiven=str)  # the door says it; whom it let in yesterday it lets in today

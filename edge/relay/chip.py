@@ -11,10 +11,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from edge.scratch import memory_folder
+
 try:
     # lgpio opens a FIFO named .lgd-nfy0 in the current directory when it is imported, which fails
-    # in a read-only one (a service) and litters any other.
-    with tempfile.TemporaryDirectory() as _scratch, contextlib.chdir(_scratch):
+    # in a read-only one (a service) and litters any other. A card that is full or read-only takes none.
+    with tempfile.TemporaryDirectory(dir=memory_folder()) as _scratch, contextlib.chdir(_scratch):
         import lgpio as lgpio  # noqa: PLC0414 - for those who need the library itself
 except ModuleNotFoundError:
     from edge.relay import kernel_lines as lgpio

@@ -15,11 +15,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.scratch import memory_folder
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BLOCK = 1 << 20
-PLACES = ("/dev/shm", "/run/shm")  # noqa: S108 - memory, in a folder of our own that nobody else may enter
 
 _kept: dict[tuple[int, int], int] = {}
 """Descriptors by device and inode: a name may lead to another file later."""
@@ -60,7 +61,7 @@ def without_writing(path: Path) -> sqlite3.Connection:
 @contextmanager
 def copied(path: Path) -> Iterator[Path]:
     """Give a copy of a database and its log for the block, in memory where possible. Raises OSError."""
-    with tempfile.TemporaryDirectory(prefix="facegate-", dir=_place()) as folder:
+    with tempfile.TemporaryDirectory(prefix="facegate-", dir=memory_folder()) as folder:
         copy = Path(folder) / path.name
         copy.write_bytes(_content(path))
         log = path.with_name(path.name + "-wal")
@@ -113,8 +114,3 @@ def _let_go_of_deleted() -> None:
         if not _readers[key] and not os.fstat(descriptor).st_nlink:
             os.close(_kept.pop(key))
             del _readers[key]
-
-
-def _place() -> str | None:
-    """Return a folder in memory, None for wherever temporary files go."""
-    return next((place for place in PLACES if os.access(place, os.W_OK)), None)

@@ -21,6 +21,7 @@ import uvicorn
 
 from edge.errors import AddressTaken, FacegateError
 from edge.runtime.worker import lower_priority
+from edge.scratch import memory_folder
 from edge.web.between import COOKIE
 
 if TYPE_CHECKING:
@@ -174,7 +175,9 @@ def facing_network(served: Served, address: tuple[str, int]) -> Iterator[PagePro
         # Bound here and inherited by the other half: a busy port is reported to our caller, and the other
         # half needs no permission to bind.
         public = stack.enter_context(listening(address))
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="facegate-page-"))  # mode 0700
+        # Mode 0700, and in memory: staff look at the page when the card is full or read-only.
+        in_memory = tempfile.TemporaryDirectory(prefix="facegate-page-", dir=memory_folder())
+        folder = stack.enter_context(in_memory)
         path = os.path.join(folder, "page")  # noqa: PTH118 - a string, as the socket wants it
         inner = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         inner.bind(path)
