@@ -15,7 +15,7 @@ from edge.wire.configuration import DESIRED, PURPOSE, Desired, Reported
 from edge.wire.messages import parse_shaped
 from edge.wire.names import ROOT, device_of
 from facegate_hub.clerk import HubClerk, is_door
-from facegate_hub.database import put, reading
+from facegate_hub.database import one_at_a_time, put, reading
 from facegate_hub.door_wishes import DoorWishes
 from facegate_hub.tables import CONFIGS
 
@@ -68,6 +68,7 @@ class Configurations(DoorWishes):
         if not is_door(device):
             raise SyncError(f"door {device[:64]!r}: there can be no such door")
         with self._engine.begin() as connection:
+            one_at_a_time(connection, self.table)  # else two could make one revision, and the door has either
             old = _view(connection, device)
             wanted = {**old.wanted, **values}
             for key in reset:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from edge.errors import SyncError
 from edge.wire.rules import DesiredRules, ReportedRules, digest_of
 from edge.words import message
-from facegate_hub.database import put, reading
+from facegate_hub.database import one_at_a_time, put, reading
 from facegate_hub.door_wishes import DoorWishes
 from facegate_hub.tables import RULE_SETS
 
@@ -60,6 +60,7 @@ class SentRules(DoorWishes):
         or that takes none, and what `approve` raises.
         """
         with self._engine.begin() as connection:
+            one_at_a_time(connection, self.table)
             row = _row_of(connection, device)
             told = None if row is None or row.reported is None else _view(row).reported
             if row is None or told is None or not told.takes:
@@ -80,6 +81,7 @@ class SentRules(DoorWishes):
         `digest` is that of the rules that were looked at. Raises `SyncError` when others are asked for now.
         """
         with self._engine.begin() as connection:
+            one_at_a_time(connection, self.table)
             row = _row_of(connection, device)
             view = None if row is None or row.reported is None else _view(row)
             if view is None or view.asked is None or digest_of(view.asked.text) != digest:

@@ -206,6 +206,8 @@ class RosterLog:
         that doors tell of theirs counts: what one of them makes up must not shut out the others.
         """
         with self._engine.begin() as connection:
+            # As for a change: what is approved here and there must be what is there in the end.
+            one_at_a_time(connection, ROSTER_LOG)
             one_at_a_time(connection, EPOCHS)
             epoch = max(_epoch(connection) + 1, int(self._now()))
             connection.execute(sa.insert(EPOCHS).values(epoch=epoch))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,10 +11,14 @@ import sqlalchemy as sa
 from edge.wire.roster import DELTA, SNAPSHOT, Delta, Question, SnapshotManifest, parse_part
 from facegate_hub.roster import RosterLog
 from facegate_hub.tables import ROSTER, ROSTER_LOG, open_tables
+from tests.hub.signing import approving, own_signer
 from tests.sync.hubside import KEYS, SIGNER
+from tests.waiting import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from edge.domain import RosterState
 
 
 @pytest.fixture
@@ -54,3 +59,28 @@ def changed(hub: RosterLog) -> list[str]:
     with hub.moment() as moment:
         ((_, payload, _),) = hub.delta(moment, "front", 0)
     return [one.id for one in Delta.parse(KEYS.open(payload, DELTA)).changes]
+
+
+def test_an_epoch_that_begins_while_somebody_changes_the_roster_is_signed_for_doors(
+    tmp_path: Path, postgresql: str
+) -> None:
+    """Each approved what it saw, and what came of both was approved by nobody: no door got any change."""
+    engine, signer = open_tables(postgresql), own_signer(tmp_path)
+    hub, approve = RosterLog(engine, signer), approving(signer)
+    beginner = threading.Thread(target=RosterLog(engine, signer).begin_anew, args=(approve,))
+    waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+
+    def is_waiting() -> bool:
+        with engine.connect() as connection:
+            return bool(connection.execute(waiting).scalar_one())
+
+    def approved(before: RosterState | None, after: tuple[RosterState, RosterState]) -> None:
+        approve(before, after)
+        beginner.start()
+        wait_until(lambda: is_waiting() or not beginner.is_alive())
+
+    hub.change([{"id": "an", "name": "An"}], approve=approved)
+    beginner.join(PATIENCE)
+    with hub.moment() as moment:
+        hub.head(moment, "front")
+    engine.dispose()
