@@ -55,6 +55,31 @@ def test_what_somebody_changed_back_here_stays_when_the_door_forgets_what_it_too
     assert door.file.read_text() == NEW
 
 
+def test_what_the_card_did_not_give_at_the_start_is_not_asked_for_again(door):
+    """Staff had to send their rules twice for a card that was slow to wake."""
+    door.take(7, OLD, NEW)
+    content = door.taken.read_bytes()
+    door.taken.unlink()
+    door.taken.mkdir()
+    door.start()
+    door.taken.rmdir()
+    door.taken.write_bytes(content)
+    door.take(8, NEW, OLD)
+    assert (door.file.read_text(), door.held.reported().refused) == (OLD, None)
+
+
+def test_what_the_card_did_not_give_at_the_start_and_is_gone_since_is_asked_for_again(door):
+    door.take(7, OLD, NEW)
+    door.file.write_text(OLD)
+    door.taken.unlink()
+    door.taken.mkdir()
+    door.start()
+    door.taken.rmdir()
+    with pytest.raises(ConfigError, match="send them again"):
+        door.take(7, OLD, NEW)
+    assert door.file.read_text() == OLD
+
+
 def test_rules_that_count_are_known_again_without_a_word(door):
     door.take(7, OLD, NEW)
     door.taken.write_bytes(b"{}")

@@ -146,6 +146,47 @@ def test_a_file_that_cannot_be_read_is_no_notice_and_comes_again(door):
     assert door.shown() == ["line 1"]
 
 
+def unreadable(path):
+    """Put something in a file's place that no read gets through; return what puts the file back."""
+    content = path.read_bytes()
+    path.unlink()
+    path.mkdir()
+
+    def back():
+        path.rmdir()
+        path.write_bytes(content)
+
+    return back
+
+
+def test_a_file_that_the_card_does_not_give_at_the_start_is_shown_once_it_does(door, caplog):
+    """Nothing was shown until the property was reached, which may be days."""
+    door.tell(3, door.line())
+    back = unreadable(door.path)
+    door.restart()
+    for _ in range(60):
+        door.clock.advance(1)
+        assert door.shown() == []
+    assert len([line for line in caplog.messages if "cannot be read" in line]) <= 2
+    back()
+    door.clock.advance(5)
+    assert door.shown() == ["line 1"]
+
+
+def test_what_the_property_sends_meanwhile_counts_and_what_is_played_back_does_not(door):
+    door.tell(3, door.line())
+    back = unreadable(door.path)
+    door.restart()
+    back()
+    door.clock.advance(5)
+    door.tell(2, door.line("2"))
+    assert door.shown() == ["line 1"]
+    door.restart()
+    door.tell(4, door.line("4"))
+    door.clock.advance(60)
+    assert door.shown() == ["line 4"]
+
+
 class FullCard:
     """Keeps nothing while it is full."""
 

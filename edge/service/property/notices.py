@@ -8,8 +8,10 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from edge.aside import Aside
 from edge.durable import write_whole
-from edge.errors import FacegateError, StoreError, SyncError
+from edge.errors import ConfigError, StoreError, SyncError
+from edge.floods import FloodLimit
 from edge.runtime.clock_trust import ClockTrust
 from edge.store.bound_rows import row_bytes
 from edge.store.key_source import keyring_of
@@ -28,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 NOTICES_FILE = "notices.json"
 """Its name inside the data folder."""
+AGAIN_SECONDS = 5.0
+"""Between two looks at a file that card or key do not give."""
 LOUDEST = LEVELS[-1]
 ROW, MARK = "property's notices", b"\n"
 """What the file's mark is bound under, and what stands before the mark: a set has no line's end in it."""
@@ -37,7 +41,8 @@ class HeldNotices:
     """The newest set of a door. Any thread.
 
     What has ended stays ended, whatever the clock says later: it leaves the file. While nobody knows the
-    time, what is not known to be over is shown.
+    time, what is not known to be over is shown. What card or key do not give at the start is looked for again
+    when somebody looks at the display, unless the property sends it first.
     """
 
     def __init__(self, path: Path, device: str, clock: Clock, trust: Callable[[], str]) -> None:
@@ -45,7 +50,11 @@ class HeldNotices:
         self._clock = clock
         self._trust = trust
         self._lock = threading.Lock()
-        self._set = _load(path, device)
+        self._aside = Aside("notices")
+        self._set = NoticeSet(device, 0, ())
+        self._is_unread, self._again_at = True, clock.monotonic()
+        self._lines = FloodLimit(1)
+        self._look_again()
 
     def take(self, notices: NoticeSet) -> bool:
         """Keep a set and return True; False for the one that is there already.
@@ -53,6 +62,7 @@ class HeldNotices:
         Raises `SyncError` for an older one, `StoreError` when it cannot be kept.
         """
         with self._lock:
+            self._look_again()
             if notices.rev == self._set.rev:
                 return False
             if notices.rev < self._set.rev:
@@ -65,6 +75,7 @@ class HeldNotices:
     def shown(self) -> list[dict[str, str]]:
         """Return the lines to show in turn now, each by language; in an emergency nothing else."""
         with self._lock:
+            self._look_again()
             now = self._clock.now()
             is_known = self._trust() != ClockTrust.UNKNOWN
             if is_known:
@@ -72,6 +83,18 @@ class HeldNotices:
             current = [one for one in self._set.items if not is_known or one.begins <= now]
         loud = [one for one in current if one.level == LOUDEST]
         return [{name: text for name, text in one.text.items() if text} for one in loud or current]
+
+    def _look_again(self) -> None:
+        """Show what was kept, unless it was read or something newer was taken."""
+        if not self._is_unread or self._clock.monotonic() < self._again_at:
+            return
+        try:
+            self._set = self._aside.ask(lambda: _load(self._path, self._set))
+            self._is_unread = False
+        except (OSError, StoreError) as error:
+            if self._lines.tell(self._clock.monotonic()) is not None:
+                logger.error("%s: the notices cannot be read now: %s", self._path, error)  # noqa: TRY400
+            self._again_at = self._clock.monotonic() + AGAIN_SECONDS
 
     def _forget_ended(self, now: datetime) -> None:
         left: tuple[DoorNotice, ...] = tuple(one for one in self._set.items if now < one.ends)
@@ -95,13 +118,14 @@ class HeldNotices:
             write_whole(self._path, body + MARK + mark.hex().encode())
         except OSError as error:
             raise StoreError(f"{self._path}: the notices cannot be kept: {error}") from error
-        self._set = notices
+        self._set, self._is_unread = notices, False
 
 
-def _load(path: Path, device: str) -> NoticeSet:
-    """Return what was kept; nothing when there is nothing, nothing readable, or not what this door wrote.
+def _load(path: Path, nothing: NoticeSet) -> NoticeSet:
+    """Return what was kept; `nothing` when there is nothing, it is damaged, or not what this door wrote.
 
-    Notices that were kept before the door's keys were changed count as lost, too.
+    Notices that were kept before the door's keys were changed count as lost, too. Raises `OSError` or
+    `StoreError` when card or key do not say.
     """
     try:
         body, _, mark = path.read_bytes().partition(MARK)
@@ -111,9 +135,9 @@ def _load(path: Path, device: str) -> NoticeSet:
         logger.error("%s: not as this door wrote it with its keys of now: nothing of it is shown", path)
     except FileNotFoundError:
         pass
-    except (OSError, FacegateError) as error:
+    except (SyncError, ConfigError) as error:
         logger.error("%s: the notices are lost (%s); they come again", path, error)  # noqa: TRY400 - one clear line
-    return NoticeSet(device, 0, ())
+    return nothing
 
 
 def _unhexed(mark: bytes) -> bytes | None:

@@ -65,6 +65,8 @@ class HeldRules:
         """
         with self._lock:
             if self._is_lost:
+                self._look_again()
+            if self._is_lost:
                 self._begin_with(desired)
                 return
             # Retained at the broker: it comes again at every connection.
@@ -86,6 +88,12 @@ class HeldRules:
         text = self._text()
         takes = self._is_let and text is not None and self._file is not None and self._file.is_writable
         return ReportedRules(max(self._rev, 0), text or "", takes, self._refused)
+
+    def _look_again(self) -> None:
+        rev, refused = _load(self._path)
+        # A file that is gone by now tells nothing: there was one.
+        if rev > 0:
+            self._rev, self._refused, self._is_lost = rev, refused, False
 
     def _begin_with(self, desired: DesiredRules) -> None:
         """Take what the broker keeps as seen, and not as a wish: it may have been changed back here since."""
