@@ -6,12 +6,15 @@ import json
 from typing import TYPE_CHECKING
 
 from edge.errors import SyncError
-from facegate_hub.console.views_doors import told
+from edge.words import Message, has, say
+from edge.words.retold import told_of
+from facegate_hub.console.views_doors import local_time, told
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
     from facegate_hub.console.doors_desk import DoorsDesk
+    from facegate_hub.signer.audit import Record
     from facegate_hub.web.asking import PageAsk
 
 NEWEST = 100
@@ -32,20 +35,39 @@ class AuditPages:
                 records, broken = staff.audit(NEWEST)
         except SyncError as error:
             return told(ask, ask.say("menu.audit"), error, status=403)
-        rows = [(one, _told(one.about)) for one in records[::-1]]
+        rows = [(one, _told(ask, one)) for one in records[::-1]]
         return ask.page("audit.html", records=rows, broken=broken)
 
 
-def _told(about: str) -> str:
-    """Return what a record says of itself, without its brackets."""
+def _told(ask: PageAsk, record: Record) -> str:
+    """Return what a record says of itself in the reader's words, as far as they are known."""
     try:
-        fields = json.loads(about)
-        return ", ".join(
-            f"{name}: {_plain(value)}" for name, value in fields.items() if value not in (None, {}, [])
-        )
+        fields = json.loads(record.about)
+        told = [_pair(ask, name, value) for name, value in fields.items() if _is_told(record, name, value)]
     except (ValueError, AttributeError):
-        return about
+        return record.about
+    return ask.say("audit.between").join(told)
 
 
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _is_told(record: Record, name: str, value: object) -> bool:
+    # Who acted stands beside it; they are named again only where somebody spoke for them.
+    return value not in (None, {}, [], "") and not (name in {"principal", "by"} and value == record.by)
+
+
+def _pair(ask: PageAsk, name: str, value: object) -> str:
+    word = f"community.audit.field.{name}"
+    label = say(word, ask.language) if has(word) else name
+    return ask.say("pair", name=label, what=_plain(ask, name, value))
+
+
+def _plain(ask: PageAsk, name: str, value: object) -> str:
+    if not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if name in {"since", "until"}:
+        return local_time(ask, value)
+    said = told_of(value) if name == "why" else value
+    if isinstance(said, Message):
+        return said.said(ask.language)
+    known = {"type": "community.door.act", "what": "community.audit", "did": "community.audit.did"}
+    word = f"{known.get(name, name)}.{value}"
+    return say(word, ask.language) if name in known and has(word) else value

@@ -772,6 +772,23 @@ def test_the_audit_is_shown_to_who_may_look_and_says_whether_it_holds(gate):
     assert "say who you are" in gate.logged_in("dora").get("/audit").text
 
 
+def test_the_audit_is_told_in_its_readers_language(gate):
+    """What a record says stood there as the signer keeps it: "did: grant, name: wang, why: ... not have"."""
+    gate.principal("gao", role="desk")
+    gate.principal("mei", role="manager")
+    refused = entered(gate)
+    assert refused.get("/entries.csv?since=2026-03-01").status_code in (403, 409, 422)
+    desk = entered(gate, "mona", "mei")
+    desk.get("/language/zh")
+    page = unescape(desk.get("/audit").text)
+    assert "操作：授权，" in page
+    assert "名称：mei" in page
+    assert "请求：导出通行记录" in page
+    assert "起：2026-03-01 00:00" in page
+    assert "原因：gao 没有这项权限：导出" in page
+    assert not re.search(r"\b(did|why|principal|since|name): ", page)
+
+
 SILENT = "the door did not answer; it is offline, last heard 2026-11-30; nothing was done"
 
 

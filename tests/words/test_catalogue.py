@@ -57,7 +57,8 @@ SETTING = "setting."
 
 WITHOUT_WORDS = re.compile(
     r"language\.|list\.(comma|then)|photo\.(flawed|all_refused|unread)|panel\.(heading|in_zone|fact\.facegate)"
-    r"|explain\.(at|other|because|unknown_reason)|screen\.sentence|rule\.(both|valid)|community\.pair"
+    r"|explain\.(at|other|because|unknown_reason)|screen\.sentence|rule\.(both|valid)"
+    r"|community\.(pair|audit\.between)"
 )
 """Texts that are nothing but gaps and the marks between them."""
 
