@@ -13,9 +13,9 @@ import tomllib
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
+from email.utils import formatdate, getaddresses, make_msgid
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -43,6 +43,8 @@ LONGEST_SECONDS = 60.0
 """For all of it: a receiver that sends a byte now and then would hold up all alarms that come after."""
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 URGENT = (Kind.ALARM_DURESS, Kind.DOOR_FORCED, Kind.DOOR_FIRE_ALARM)
+AS_IT_IS = "/?%&=+,;:@!$'()*~[]"
+"""Of an address: what has a meaning there, or is quoted already. Other scripts' letters travel quoted."""
 SIGNATURE, TIMESTAMP = "X-Facegate-Signature", "X-Facegate-Timestamp"
 
 
@@ -110,7 +112,7 @@ class Webhook:
         kind = http.client.HTTPSConnection if place.scheme == "https" else http.client.HTTPConnection
         # `http.client` follows no redirect, as `urllib` would: alarms go where the site said, or nowhere.
         line = kind(place.hostname or "", place.port, timeout=TIMEOUT_SECONDS)
-        target = (place.path or "/") + (f"?{place.query}" if place.query else "")
+        target = quote((place.path or "/") + (f"?{place.query}" if place.query else ""), safe=AS_IT_IS)
         try:
             with ended_after(self.longest_seconds, lambda: line.sock):
                 line.request("POST", target, body, signed_headers(self.secret, body, int(time.time())))
@@ -136,7 +138,7 @@ class Mail:
 
     def __post_init__(self) -> None:
         """Begin with nobody who has anything."""
-        object.__setattr__(self, "_people", Recipients(self.section.to))
+        object.__setattr__(self, "_people", Recipients(_addresses(self.section.to)))
 
     def send(self, alerts: Sequence[Alert]) -> None:
         """Send one mail. Raises `OSError` until the server has taken it for every recipient that it knows."""
@@ -208,6 +210,11 @@ class Mail:
             line.login(self.section.user, self.password or "")
 
 
+def _addresses(texts: Sequence[str]) -> list[str]:
+    """Return the addresses in texts that may name several, with or without people's names."""
+    return [address for _, address in getaddresses(texts) if address]
+
+
 def _title(kind: str, language: str) -> str:
     name = f"event.{kind}"
     return say(name, language) if has(name) else kind
@@ -244,12 +251,16 @@ def _channels(path: Path, wanted: AlertSettings, site: str, longest_seconds: flo
         place = urlsplit(hook.url)
         if place.scheme != "https" and not (place.scheme == "http" and place.hostname in LOCAL):
             raise ConfigError(f"webhook.url {hook.url!r}: https, or http to this machine")
+        if not place.hostname or place.port == 0:  # a port that is no number is told by `place.port` itself
+            raise ConfigError(f"webhook.url {hook.url!r}: names no machine, or no port of one")
         found.append(
             Webhook(hook.url, _secret(path, hook.secret_file).encode(), longest_seconds=longest_seconds)
         )
     if (mail := wanted.mail) is not None:
         if mail.tls == "none" and mail.host not in LOCAL:
             raise ConfigError(f"mail.tls: none is for this machine only; {mail.host} needs starttls or tls")
+        if not _addresses(mail.to):
+            raise ConfigError("mail.to: names nobody")
         password = None if mail.password_file is None else _secret(path, mail.password_file)
         found.append(Mail(mail, site, password, longest_seconds=longest_seconds))
     return found

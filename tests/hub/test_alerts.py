@@ -22,7 +22,7 @@ from edge.errors import ConfigError
 from edge.events import Kind
 from edge.site.provision import Site
 from facegate_hub.alert_channels import load_alerts
-from facegate_hub.alerts import AlertSender, QuietHours
+from facegate_hub.alerts import Alert, AlertSender, QuietHours
 from facegate_hub.events import EventSink
 from facegate_hub.inbox import MOST_LINES, Inbox, InboxKind
 from facegate_hub.sending import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS
@@ -50,6 +50,7 @@ class PostServer(socketserver.ThreadingTCPServer):
     def __init__(self, *words: Any) -> None:
         super().__init__(*words)
         self.seen: list[bytes] = []
+        self.people: list[list[str]] = []
 
 
 class Hook(BaseHTTPRequestHandler):
@@ -78,6 +79,7 @@ class Post(socketserver.StreamRequestHandler):
     def handle(self):
         self.say("220 here")
         body: list[bytes] = []
+        people: list[str] = []
         reading = False
         for line in self.rfile:
             if reading and line == b".\r\n":
@@ -88,6 +90,7 @@ class Post(socketserver.StreamRequestHandler):
                 body.append(line)
             elif line.upper().startswith(b"DATA"):
                 reading = True
+                self.server.people.append(people)
                 self.say("354 go on")
             elif line.upper().startswith(b"QUIT"):
                 self.say("221 bye")
@@ -95,6 +98,8 @@ class Post(socketserver.StreamRequestHandler):
             elif line.upper().startswith(b"RCPT") and b"nobody" in line:
                 self.say("550 no such person")
             else:
+                if line.upper().startswith(b"RCPT"):
+                    people.append(line.decode().partition("<")[2].partition(">")[0])
                 self.say("250 well")
 
     def say(self, text):
@@ -181,6 +186,22 @@ def test_an_alarm_is_posted_signed_and_mailed_once(house, hook, post):
     assert "(+1)" in letter["Subject"]
     assert letter["To"] == "otto@example.org"
     assert "anna" in letter.get_content()
+
+
+def test_an_address_in_any_script_is_asked_for_as_browsers_do(house, hook):
+    house.file.write_text(house.file.read_text().replace("/alarms?x=1", "/报警/a%20b?门=前"))
+    (webhook, _), _ = load_alerts(house.file, "Hill House")
+    webhook.send([Alert(1, "front", Kind.DOOR_FORCED, NOON, 1, None)])
+    assert hook.seen[0][2] == "/%E6%8A%A5%E8%AD%A6/a%20b?%E9%97%A8=%E5%89%8D"
+
+
+def test_several_people_may_stand_in_one_text_with_their_names(house, post):
+    house.file.write_text(
+        house.file.read_text().replace("otto@example.org", "门卫 <otto@example.org>, anna@example.org")
+    )
+    (_, mail), _ = load_alerts(house.file, "Hill House")
+    mail.send([Alert(1, "front", Kind.DOOR_FORCED, NOON, 1, None)])
+    assert post.people == [["otto@example.org", "anna@example.org"]]
 
 
 def test_an_alarm_that_comes_again_is_told_once_until_it_is_closed(house, hook):
@@ -316,6 +337,9 @@ def test_the_threads_tell_by_themselves(house, hook, post):
     [
         (("http://127.0.0.1", "http://example.org"), "https"),
         (('host = "127.0.0.1"', 'host = "mail.example.org"'), "starttls or tls"),
+        (("127.0.0.1:", "127.0.0.1:8x"), "[Pp]ort"),
+        (("http://127.0.0.1", "https://"), "webhook.url"),
+        (("otto@example.org", ""), "names nobody"),
         (("secret_file", "secret"), "webhook"),
         (('secret_file = "secret"', 'secret_file = "gone"'), "gone"),
         (("[webhook]", 'quiet = "always"\n[webhook]'), "write for example"),
