@@ -149,6 +149,8 @@ def _against(header: Sequence[str]) -> Message | None:
 def _record(fields: dict[str, Any], zone: ZoneInfo | None) -> dict[str, Any]:
     if "access_levels" in fields:
         fields["access_levels"] = list(_tidy(access_levels, fields["access_levels"]))
+        if not fields["access_levels"]:  # signs between levels and none: as an empty cell, and as in a form
+            del fields["access_levels"]
     if "id" in fields:
         fields["id"] = _tidy(resident_id, fields["id"])
     if "name" in fields:

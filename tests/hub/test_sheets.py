@@ -400,4 +400,6 @@ def test_a_year_without_its_century_is_refused_with_what_to_write():
 def test_none_is_no_empty_list_of_levels():
     (none, empty) = people_of(b"id,name,access_levels\na,A,none\nb,B,-\n")
     assert none["access_levels"] == ["none"]
+    (signs,) = people_of("id,name,access_levels\nc,C,、\n".encode())
+    assert "access_levels" not in signs, "as the console loads what it has shown, and as a form"
     assert "access_levels" not in empty
