@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 from edge.camera.opencv import STALE_SECONDS
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from edge.domain import Image
     from edge.ports import Clock
+
+logger = logging.getLogger(__name__)
 
 READ_TIMEOUT_SECONDS = 2.0
 """As for other cameras; a loose ribbon cable otherwise blocks for ever (picamera2 issue 336)."""
@@ -62,12 +65,12 @@ class PiCamera:
         """Stop and release the camera. Safe to call twice."""
         device, self._device = self._device, None
         if device is not None:
-            device.close()
+            _release(device)
 
     def _grab(self) -> Image:
         try:
             image: Image = self._device.capture_array(wait=False).get_result(timeout=READ_TIMEOUT_SECONDS)
-        except (TimeoutError, RuntimeError, OSError) as error:
+        except Exception as error:  # somebody else's library: whatever it is, ten of them would end the door
             self.close()
             raise CameraLost(
                 message("camera.no_frame_csi", name=self.name, seconds=READ_TIMEOUT_SECONDS)
@@ -84,13 +87,20 @@ def _start(picamera2: Callable[[int], Any], index: int, size: tuple[int, int], f
         wanted = {"size": size, "format": "RGB888"}
         device.configure(device.create_video_configuration(wanted, controls={"FrameRate": fps}))
         device.start()
-    except (RuntimeError, IndexError, OSError) as error:
+    except Exception as error:  # as in `_grab`; IndexError and RuntimeError are its usual ones
         if device is not None:
-            device.close()  # else it stays acquired and no later attempt succeeds
+            _release(device)  # else it stays acquired and no later attempt succeeds
         raise CameraLost(
             message("camera.cannot_start", name=f"picamera:{index}", error=str(error))
         ) from error
     return device
+
+
+def _release(device: Any) -> None:
+    try:
+        device.close()
+    except Exception:  # as in `_grab`: of a camera that is gone there is nothing to close
+        logger.exception("the camera cannot be closed")
 
 
 def picamera2_class() -> Callable[[int], Any]:

@@ -94,7 +94,7 @@ class UntoldEvents:
         """Do so; what cannot be told now is told by `tell_again`."""
         try:
             self.tell()
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             self._again_at = self._clock.monotonic()
             logger.warning("%s: what was changed there is told later: %s", self._path, error)
 
@@ -109,7 +109,7 @@ class UntoldEvents:
         try:
             if holds_untold(self._path, self._schema):
                 self.tell()
-        except StoreError as error:
+        except (StoreError, OSError) as error:  # a dying card answers no question about the file either
             logger.warning("%s: what was changed there is told later: %s", self._path, error)
         self._again_at = self._clock.monotonic() + AGAIN_SECONDS
 

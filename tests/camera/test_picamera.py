@@ -32,6 +32,7 @@ class FakePicamera2:
         self.clock = clock
         self.calls: list[Any] = []
         self.trouble: Exception | None = None
+        self.closing_trouble: Exception | None = None
         self.takes = 1 / 15
 
     def __call__(self, index: int) -> FakePicamera2:
@@ -50,6 +51,8 @@ class FakePicamera2:
 
     def close(self) -> None:
         self.calls.append("close")
+        if self.closing_trouble:
+            raise self.closing_trouble
 
     def capture_array(self, wait: bool) -> Job:
         assert not wait
@@ -93,7 +96,9 @@ def test_a_frame_that_waited_for_its_reader_is_skipped(device: FakePicamera2) ->
     assert device.calls.count("capture") == 3
 
 
-@pytest.mark.parametrize("trouble", [TimeoutError(), RuntimeError("Camera frontend has timed out")])
+@pytest.mark.parametrize(
+    "trouble", [TimeoutError(), RuntimeError("Camera frontend has timed out"), KeyError("stream")]
+)
 def test_a_loose_ribbon_is_a_lost_camera(device: FakePicamera2, trouble: Exception) -> None:
     camera = opened(device)
     device.trouble = trouble
@@ -111,11 +116,22 @@ def test_a_late_frame_is_refused(device: FakePicamera2) -> None:
         camera.read()
 
 
-def test_a_camera_that_does_not_start_is_released(device: FakePicamera2) -> None:
-    device.trouble = RuntimeError("Failed to acquire camera")
+@pytest.mark.parametrize("kind", [RuntimeError, ValueError, AttributeError])
+def test_a_camera_that_does_not_start_is_released(device: FakePicamera2, kind: type[Exception]) -> None:
+    """Whatever the library raises: ten of what is not expected in a row would end the door."""
+    device.trouble = kind("Failed to acquire camera")
     with pytest.raises(CameraLost, match="Failed to acquire camera"):
         opened(device)
     assert device.calls[-1] == "close"
+
+
+def test_a_camera_that_cannot_even_be_closed_is_a_lost_camera(device: FakePicamera2) -> None:
+    camera = opened(device)
+    device.trouble = device.closing_trouble = RuntimeError("the frontend is gone")
+    with pytest.raises(CameraLost, match="no frame"):
+        camera.read()
+    with pytest.raises(CameraLost, match="the frontend is gone"):
+        opened(device)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("picamera2") is not None, reason="picamera2 is installed here")

@@ -113,6 +113,30 @@ def test_lost_and_back_are_events_once_each_and_a_flapping_reader_stays_lost():
     assert site.states == ["lost", "back", "lost"]
 
 
+class Stuck:
+    """A reader that is gone, and cannot be closed either."""
+
+    def read(self, timeout_seconds: float) -> str | None:
+        raise ReaderLost("its line is gone")
+
+    def close(self) -> None:
+        raise OSError("no such line")
+
+
+def test_a_reader_that_cannot_be_closed_is_lost_and_opened_anew():
+    """Ten failures in a row would end the door, and with it every other way in."""
+    site, opened = Site(), []
+
+    def source() -> Stuck:
+        opened.append(Stuck())
+        return opened[-1]
+
+    reader = _Reader("wiegand", source, print, site.around)
+    for _ in range(3):
+        reader.step()
+    assert (site.states, len(opened)) == (["lost"], 3)
+
+
 def test_noise_is_told_once_a_minute_with_a_count():
     site = Site()
     noise = RefusedFrames("wiegand", site.around)

@@ -306,6 +306,15 @@ def test_an_event_that_nobody_can_read_ends_no_thread_and_keeps_no_other_one_bac
     door.kill()
 
 
+def test_a_card_that_says_nothing_of_the_file_ends_no_thread(tmp_path):
+    clock = ManualClock()
+    folder = tmp_path / ("x" * 300)  # no question about it is answered: its name is too long
+    untold = UntoldWays(folder, MemoryJournal().append, clock)
+    for _ in range(3):
+        untold.tell_again()
+        untold.tell_or_later()
+
+
 def test_power_that_goes_right_after_the_entry_does_not_have_it_told_twice(tmp_path):
     first = Process(tmp_path)
     first.card.is_last = True

@@ -219,9 +219,10 @@ class _Reader(Generic[Heard]):
             self._tell("back")
 
     def close(self) -> None:
-        if self._source is not None:
-            self._source.close()
-            self._source = None
+        # Given up first: one that cannot even be closed must not be read again.
+        source, self._source = self._source, None
+        if source is not None:
+            source.close()
 
     def _opened(self) -> Source[Heard]:
         if self._source is None:
@@ -231,7 +232,10 @@ class _Reader(Generic[Heard]):
 
     def _lose(self, why: str) -> None:
         """Say so once, not every two seconds; the other ways in go on."""
-        self.close()
+        try:
+            self.close()
+        except Exception:  # somebody else's library, and ten failures in a row would end the door
+            logger.exception("%s: cannot be closed", self.name)
         if not self._is_lost:
             self._is_lost = True
             logger.error("%s", why)
