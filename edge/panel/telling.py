@@ -126,4 +126,13 @@ def _may_see(ask: Ask, event: DoorEvent) -> bool:
     if not facts_of(event.kind).is_silent:
         return True
     age_seconds = (ask.desk.clock.now() - event.at).total_seconds()
-    return ask.session.role in PEOPLE and age_seconds >= QUIET_SECONDS
+    return ask.session.role in PEOPLE and age_seconds >= QUIET_SECONDS and not _is_of_just_now(ask, event)
+
+
+def _is_of_just_now(ask: Ask, event: DoorEvent) -> bool:
+    """Return whether an event of this run is younger than its date says: the clock was set since."""
+    if not 0 <= ask.desk.clock.monotonic() - event.mono_ns / 1e9 < QUIET_SECONDS:
+        return False
+    # Seconds of another run may be those of another start of the machine, and tell nothing.
+    newest = ask.desk.events(None, 1)
+    return bool(newest) and newest[0].boot == event.boot
