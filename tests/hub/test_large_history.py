@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from facegate_hub import index_making
-from facegate_hub.reading import EventFilter, page
+from facegate_hub.reading import EventFilter, latest, page
 from facegate_hub.tables import EVENTS, open_tables
 
 DOORS, PEOPLE, KINDS = ("a", "b", "c"), ("anna", "bob", None), ("access.granted", "access.denied")
@@ -119,3 +119,12 @@ def test_a_database_of_an_older_version_gets_the_new_index_with_a_word_and_loses
     assert not caplog.text
     assert paged(again, EventFilter(resident="bob"), 500) == expected(rows, EventFilter(resident="bob"))
     again.dispose()
+
+
+def test_the_last_events_are_the_newest_also_beside_old_ones_without_a_time(engine):
+    """PostgreSQL sorts what has no time behind all times: ten such events hid what happened today."""
+    rows = fill(engine, 40)
+    with engine.begin() as connection:
+        connection.execute(sa.update(EVENTS).where(EVENTS.c.seq < 10).values(at=None))
+    newest = sorted(rows[10:], key=place)[-5:]
+    assert [(one.at, one.seq) for one in latest(engine, 5)] == [(row["at"], row["seq"]) for row in newest]
