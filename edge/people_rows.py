@@ -54,6 +54,8 @@ _DOCUMENTS = ("<", "%PDF", "{", "[")
 """Web pages and XML, which other programs' exports call .xls; PDF, RTF, JSON."""
 _CELL_ENDS = re.compile(f"[{_SEPARATORS}]")
 _HEAD_BYTES = 8192
+ZERO_SHARE = 10
+"""One byte of ten is zero, at least, in UTF-16: each comma, digit and line end has one."""
 
 _WORD_OF_SUM = (
     r"(?:(?:sub|grand)?-?totals?|(?:本页|本栋|本楼|全部)?(?:合计|小计|总计|共计|累计|总数|总人数|总户数))"
@@ -177,6 +179,17 @@ def text_rows(text: str) -> Iterator[SheetRow]:
             raise PanelRefused(message("list.too_many", most=MOST_PEOPLE))
         if not (told and row.number == 1):
             yield row
+
+
+def utf16_of(data: bytes) -> str | None:
+    """Return which UTF-16 a list is, by its mark or by the zeros beside its plain signs; None: none."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    head = data[:_HEAD_BYTES]
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if (even + odd) * ZERO_SHARE < len(head) or (even and odd):
+        return None
+    return "utf-16-be" if even else "utf-16-le" if odd else None
 
 
 def names_columns_as(data: bytes, encoding: str) -> bool:

@@ -8,6 +8,8 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from edge.identity import narrow
+
 if TYPE_CHECKING:
     from datetime import tzinfo
 
@@ -89,18 +91,20 @@ def spoiled(text: str) -> CellKind | None:
 
 def has_short_year(text: str) -> bool:
     """Return whether a text is a day whose year has fewer than four digits: nobody can tell which it is."""
-    return _SHORT_YEAR.fullmatch(text) is not None
+    return _SHORT_YEAR.fullmatch(narrow(text)) is not None
 
 
 def _with_our_years(text: str) -> str:
-    """Return a text in which a year of the Republic of China that is named as one is one of ours."""
+    """Return a day as it is meant: of plain signs, and a year of the Republic of China is one of ours."""
+    text = narrow(text)
     named = _REPUBLIC.match(text)
     return text if named is None else f"{int(named[1]) + _REPUBLIC_BEGAN}{text[named.end() :].lstrip()}"
 
 
 def needs_zone(text: str) -> bool:
     """Return whether a time in a cell is one of the site's clock: it names no zone, or is a plain day."""
-    return _MOMENT.fullmatch(_with_our_years(text)) is not None or _HAS_ZONE.search(text) is None
+    text = _with_our_years(text)
+    return _MOMENT.fullmatch(text) is not None or _HAS_ZONE.search(text) is None
 
 
 def _of_24(hour: int, half: str | None) -> int:

@@ -6,12 +6,11 @@ import re
 from dataclasses import dataclass
 
 from edge.errors import SyncError
-from edge.people_rows import names_columns_as
+from edge.people_rows import names_columns_as, utf16_of
 from edge.words import message
 from edge.workbook.reading import is_workbook
 
 UTF8, GB18030, BIG5 = "UTF-8", "GB18030", "Big5-HKSCS"
-UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _CHINESE = re.compile(
     "[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]"  # characters
     "|[\u3000-\u303f\uff00-\uffef\u00b7\u2013\u2014\u2018-\u201d\u2026\u2460-\u2473\u2160-\u216b]"  # signs
@@ -34,15 +33,16 @@ class ListEncoding:
 def encoding_of(data: bytes) -> ListEncoding:
     """Return how a list was saved. Raises `SyncError` where no guess is plausible.
 
-    UTF-16 begins with its mark. What is UTF-8 throughout is UTF-8. A line that names our columns in Chinese,
-    as GB18030 or Big5 have them, is no guess either. Anything else is taken for GB18030 when all that is not
-    ASCII is Chinese then, at least half of its characters are common ones, and no line is Chinese as UTF-8:
-    the text of another encoding seldom is all that. Korean and Japanese text may be, so it stays a guess.
+    UTF-16 begins with its mark, or has a zero beside each plain sign. What is UTF-8 throughout is UTF-8. A
+    line that names our columns in Chinese, as GB18030 or Big5 have them, is no guess either. Anything else
+    is taken for GB18030 when all that is not ASCII is Chinese then, at least half of its characters are
+    common ones, and no line is Chinese as UTF-8: the text of another encoding seldom is all that. Korean and
+    Japanese text may be, so it stays a guess.
     """
     if is_workbook(data):
         return ListEncoding("")
-    if data.startswith(UTF16_MARKS):
-        return ListEncoding("UTF-16")
+    if utf16 := utf16_of(data):
+        return ListEncoding(utf16.upper())
     try:
         data.decode()
     except UnicodeDecodeError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge.camera.check import MAX_PIXELS, MIN_SIDE_PX, validate_frame
+from edge.camera.check import MAX_PIXELS, MAX_SIDE_PX, MIN_SIDE_PX, validate_frame
 from edge.errors import FrameRefused
 from edge.words import message
 
@@ -132,13 +132,15 @@ def _rows_above_the_cut(image: Image) -> int:
 def _flag_for(data: bytes, width: int, height: int) -> int:
     """Return how to decode a picture of this size within the memory there is for it."""
     # By the header, before a byte is decoded: a few kilobytes can announce a picture that fills the memory.
-    pixels = width * height
-    if pixels <= MAX_PIXELS:
+    if min(width, height) < MIN_SIDE_PX:
+        raise FrameRefused(message("error.picture_small", width=width, height=height, least=MIN_SIDE_PX))
+    pixels, side = width * height, max(width, height)
+    if pixels <= MAX_PIXELS and side <= MAX_SIDE_PX:
         return cv2.IMREAD_COLOR
     most = MAX_PROGRESSIVE_PIXELS if _is_progressive(data) else MAX_JPEG_PIXELS
     if data.startswith(JPEG) and pixels <= most:
         for scale, flag in _REDUCED.items():
-            if pixels <= MAX_PIXELS * scale * scale:
+            if pixels <= MAX_PIXELS * scale * scale and side <= MAX_SIDE_PX * scale:
                 return flag
     raise FrameRefused(message("error.picture_pixels", width=width, height=height))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from edge.policy.passes import (
     Pass,
     PassKind,
     door_marks,
+    is_like_a_pass,
     pass_public_key,
     pasted_pass,
     public_key_of,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 KINDS = [kind.name.lower() for kind in PassKind]
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_DOOR_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 MOST_FILE_NAME = 200
 """Bytes; the text of a pass is longer."""
 
@@ -100,6 +103,17 @@ def span_of(shown: Pass, zone: ZoneInfo | None) -> str:
     return f"{utc} ({begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} {zone.key})"
 
 
+def door_ids(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the doors' ids. A name that no door can have would make a pass that opens nothing."""
+    for one in given:
+        if _DOOR_ID.fullmatch(one) is None:
+            rule = (
+                "is no door's id: it has up to 64 of A-Z, a-z, 0-9, - and _; write --door once for each door"
+            )
+            raise click.BadParameter(f"{one!r} {rule}", ctx, param)
+    return given
+
+
 @click.group("pass", cls=ToldGroup)
 def passes() -> None:
     """Make and check signed visitor passes (QR codes shown to the door's camera).
@@ -149,7 +163,11 @@ def key(file: Path, site: str) -> None:
 )
 @click.option("--uses", type=click.IntRange(0, 255), default=1, show_default=True, help="0: any number.")
 @click.option(
-    "--door", "doors", multiple=True, help="A door's id, up to six; with --uses 0 every door when left out."
+    "--door",
+    "doors",
+    multiple=True,
+    callback=door_ids,
+    help="A door's id, up to six; with --uses 0 every door when left out.",
 )
 @click.option(
     "--kind",
@@ -208,14 +226,22 @@ def verify(words: tuple[str, ...], keys: tuple[str, ...], door: str | None, zone
 
     Example: facegate pass verify visitor.png --public-key "$(cat pass.pub)"
     """
-    shown = read_pass(pasted_pass(text_in(" ".join(words))), [decode_public(encoded) for encoded in keys])
+    public, text = [decode_public(encoded) for encoded in keys], pasted_pass(text_in(" ".join(words)))
+    if not is_like_a_pass(text):
+        raise click.ClickException(f"{_named(text)}: no pass, whose text begins with FG1:, and no file")
+    shown = read_pass(text, public)
     if shown is None:
-        raise click.ClickException("this is no pass signed by that key")
+        raise click.ClickException("this is no pass signed by that key, or a part of one")
     click.echo(f"pass {shown.id.hex()}: {shown.kind.name.lower()} of {shown.host_id}")
     click.echo(f"valid {span_of(shown, zone)}")
     click.echo(f"uses: {shown.max_uses or 'any number'}")
     if door is not None:
         click.echo(f"door {door}: {'yes' if shown.opens(door) else 'no'}")
+
+
+def _named(text: str) -> str:
+    """Return the beginning of a text that somebody gave, on one line."""
+    return repr(text if len(text) <= 60 else f"{text[:60]}...")
 
 
 def text_in(text_or_file: str) -> str:
@@ -226,17 +252,26 @@ def text_in(text_or_file: str) -> str:
     found = picture_text(path)
     if found is None:
         raise click.ClickException(f"{path}: no readable code in this picture")
+    if not is_like_a_pass(found):
+        raise click.ClickException(f"{path}: the code in it is no pass; it says {_named(found)}")
     return found
 
 
 def picture_text(path: Path) -> str | None:
     """Return what the code in a picture says, or None."""
     import cv2
+    import numpy as np
 
     from edge.credentials.qr import QrReader
 
     image = cv2.imread(str(path))
-    return None if image is None else QrReader().decode(image)
+    if image is None:
+        return None
+    reader = QrReader(is_wanted=is_like_a_pass)
+    # What somebody else's code says is told as no pass.
+    return reader.search(np.asarray(image, dtype=np.uint8)) or reader.decode(
+        np.asarray(image, dtype=np.uint8)
+    )
 
 
 def draw_readable(fresh: Callable[[], str], out: Path) -> str:
@@ -267,7 +302,7 @@ def read_key(file: Path) -> bytes:
 def decode_public(encoded: str) -> bytes:
     """Return the raw public key of its Base64 text."""
     try:
-        return public_key_of(encoded)
+        return public_key_of(encoded.strip())
     except ValueError:
         rule = "is no public key; it is what `facegate pass key` printed"
         raise click.UsageError(f"{encoded!r} {rule}") from None

@@ -19,6 +19,8 @@ WIEGAND_PLAIN = 32
 WIEGAND_SIZES = {f"w{bits}": fields for bits, fields in WIEGAND_FORMATS.items()} | {"w32": (32,)}
 _PRINTED = re.compile(r"(\d{3}), ?(\d{5})", re.ASCII)
 """Facility code and number of a 26-bit card, as they are printed on it."""
+MOST_TYPED = 32
+"""Signs of a card of 128 bits in hex; a reader that types more is not believed."""
 HEX_SIGNS = frozenset("0123456789ABCDEF")
 
 
@@ -72,7 +74,9 @@ def card_id(text: str) -> str:
     digits = all(number.isascii() and number.isdecimal() for number in numbers)
     if sizes is None or len(numbers) != len(sizes) or not digits:
         kinds = "w26:FACILITY:NUMBER, w34, w37, w32:NUMBER, or hid: and what the reader types"
-        raise ValueError(f"{text}: no card is named so; {kinds}")
+        bare = _hex_of([typed]) if sizes is None and kind != "hid" else ""
+        meant = f"; did you mean hid:{bare}?" if bare else ""
+        raise ValueError(f"{text}: no card is named so{meant}; {kinds}")
     for name, number, size in zip(("facility", "number")[-len(sizes) :], numbers, sizes, strict=True):
         if int(number) >= 2**size:
             raise ValueError(f"{text}: {name} {number} does not fit: a {kind} card has up to {2**size - 1}")
@@ -88,7 +92,8 @@ def _hex_of(parts: Sequence[str]) -> str:
     groups = re.split(r"[ :-]", ":".join(parts).strip())
     is_one_name = len(groups) == 1 or all(len(group) == 2 for group in groups)
     signs = "".join(groups).upper().removeprefix("0X")
-    return signs if is_one_name and set(signs) <= HEX_SIGNS else ""
+    is_typed = len(signs) <= MOST_TYPED and set(signs) <= HEX_SIGNS
+    return signs if is_one_name and is_typed else ""
 
 
 def _number(bits: Sequence[int]) -> int:

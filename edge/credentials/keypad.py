@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from edge.credentials.card import Card
+from edge.credentials.card import MOST_TYPED, Card
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,8 @@ WEDGE_SECONDS = 1.0
 LEAST_CARD_KEYS = 4
 """Fewer keys without Enter are somebody's finger and not a reader."""
 
-MAX_CARD_KEYS = 32
-"""A card of 128 bits in hex; whatever is longer is not one card."""
+MAX_CARD_KEYS = MOST_TYPED
+"""Whatever is longer is not one card."""
 HEX = frozenset("0123456789ABCDEF")
 
 MAX_KEYS = 24

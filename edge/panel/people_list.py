@@ -22,6 +22,7 @@ from edge.people_rows import (
     people_rows,
     require_names_as_typed,
     text_rows,
+    utf16_of,
 )
 from edge.sheet_cells import FALSE, TRUE, has_short_year, moment_in
 from edge.spellings import Spellings, spellings
@@ -40,7 +41,6 @@ NAMED = 5
 """People named in a refusal; of more it says how many they are."""
 
 NOBODY_ELSE = Spellings({}, {})
-_BOMS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +175,9 @@ def require_unmoved(found: PeopleList, there: Mapping[str, Resident], of_propert
 
 def _decoded(data: bytes) -> tuple[str, str]:
     """Return the text and how it was read; the page shows the names before anything is stored."""
-    bom = next((name for mark, name in _BOMS if data.startswith(mark)), None)
+    utf16 = utf16_of(data)
     # UTF-8 first: Chinese text in GB18030 is hardly ever valid UTF-8, while the other way round it often is.
-    for encoding in (bom,) if bom else ("utf-8-sig", *_chinese(data)):
+    for encoding in (utf16,) if utf16 else ("utf-8-sig", *_chinese(data)):
         try:
             return data.decode(encoding), "UTF-8" if encoding == "utf-8-sig" else encoding.upper()
         except UnicodeDecodeError:

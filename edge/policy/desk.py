@@ -16,7 +16,7 @@ from edge.events import Kind
 from edge.policy.access import refused
 from edge.policy.entries import Entry
 from edge.policy.methods import Method
-from edge.policy.passes import PREFIX, read_pass
+from edge.policy.passes import is_like_a_pass, read_pass
 from edge.policy.showings import Showings
 from edge.words import Message, message
 
@@ -212,7 +212,7 @@ class CredentialDesk:
 
     def show_pass(self, text: str) -> CredentialAnswer | None:
         """Return the answer to a QR code's text, or None when it is no pass or still the same showing."""
-        if not text.startswith(PREFIX):
+        if not is_like_a_pass(text):
             return None
         register = self._register()
         shown = read_pass(text, register.pass_keys)

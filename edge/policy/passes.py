@@ -133,6 +133,11 @@ def read_pass(text: str, public_keys: Iterable[bytes]) -> Pass | None:
     return None if shown is None or shown.valid_until - shown.valid_from > LONGEST else shown
 
 
+def is_like_a_pass(text: str) -> bool:
+    """Return whether a code's text begins as a pass does; nothing else of it is looked at."""
+    return text.startswith(PREFIX)
+
+
 def pasted_pass(text: str) -> str:
     """Return the text of the pass in what somebody pasted, else `text` as it stands.
 
@@ -188,11 +193,18 @@ def _is_signed(body: bytes, signature: bytes, public_key: bytes) -> bool:
 def _encode(granted: Pass, version: int) -> bytes:
     host = granted.host_id.encode()
     _require(len(granted.id) == 8, f"pass id: 8 bytes are wanted, not {len(granted.id)}")
-    _require(0 < len(host) <= HOST_BYTES and b"\0" not in host, f"host: 1 to {HOST_BYTES} bytes of UTF-8")
+    _require(
+        0 < len(host) <= HOST_BYTES and b"\0" not in host,
+        f"host: {granted.host_id!r} has {len(host)} bytes of UTF-8, and a pass has room for {HOST_BYTES}"
+        " (28 letters, or 9 Chinese characters); give the person a shorter number",
+    )
     _require(granted.valid_from >= MIN_TIME, "valid_from: must not be before 1970")
-    _require(granted.valid_from < granted.valid_until <= MAX_TIME, "valid_until: must be after valid_from")
+    _require(granted.valid_from < granted.valid_until, "valid_until: must be after valid_from")
     span = granted.valid_until - granted.valid_from
-    _require(span <= LONGEST, f"valid_until: at most {LONGEST.days} days after valid_from")
+    _require(
+        span <= LONGEST and granted.valid_until <= MAX_TIME,
+        f"valid_until: at most {LONGEST.days} days after valid_from",
+    )
     _require(
         not granted.max_uses or ALL_DOORS not in granted.door_marks,
         "doors: name the doors of a pass for so many uses; each counts alone, so for every door it is none",

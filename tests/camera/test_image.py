@@ -44,6 +44,18 @@ def test_a_png_bomb_is_refused_by_its_header() -> None:
         decode_image(_png_announcing(30000, 30000))
 
 
+def test_a_picture_without_room_for_a_face_is_refused_in_words() -> None:
+    _, data = cv2.imencode(".png", np.zeros((20, 400, 3), np.uint8))
+    with pytest.raises(FrameRefused) as refused:
+        decode_image(data.tobytes())
+    assert str(refused.value).startswith("The picture is 400x20 pixels, and each side must have 32 or more")
+
+
+def test_a_panorama_is_read_smaller() -> None:
+    _, data = cv2.imencode(".jpg", np.full((900, 12_000, 3), 90, np.uint8))
+    assert decode_image(data.tobytes()).shape == (450, 6_000, 3)
+
+
 def test_a_jpeg_that_announces_too_much_is_refused() -> None:
     data = bytearray(cv2.imencode(".jpg", scene())[1].tobytes())
     start = data.index(b"\xff\xc0")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import time
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
 
 from edge.cli import app
 from edge.cli.passes import draw_readable
+from edge.enrol.pass_code import drawn
 from edge.enrol.ways_in import WaysIn
 from edge.errors import ConfigError, EnrolmentRefused, FacegateError, StoreError
 from edge.policy.pin import PinMatch
@@ -86,7 +88,12 @@ class TestPass:
         ("words", "complaint"),
         [
             (("--host", "anna", "--until", "soon"), "give now, 90m"),
-            (("--host", "x" * 29, "--until", "8h"), "host: 1 to 28 bytes"),
+            (("--host", "x" * 29, "--until", "8h"), "has 29 bytes of UTF-8, and a pass has room for 28"),
+            (("--host", "anna", "--uses", 0, "--until", "9999-12-31T00:00Z"), "at most 366 days"),
+            *(
+                (("--host", "anna", "--until", "8h", "--door", door), "is no door's id")
+                for door in ("北门", "front,back", "a b", "", "*", "x" * 65)
+            ),
             (("--host", "anna", "--until", "2020-01-01T00:00+00:00"), "must be after"),
             (("--host", "anna", "--until", "99999999d"), "give now, 90m"),
         ],
@@ -99,6 +106,22 @@ class TestPass:
         for name, complaint in (("short", "1 bytes are no signing key"), ("gone", "facegate pass key")):
             with pytest.raises(ConfigError, match=complaint):
                 run("pass", "issue", "--key", site[0] / name, "--host", "anna", "--until", "8h")
+
+    def test_what_is_no_pass_is_told_by_what_it_is(self, site):
+        """A picture that is not there was no pass signed by that key."""
+        folder, _, public = site
+        for words in ("wall.png", "https://u.wechat.com/x"):
+            assert "no pass, whose text begins with FG1:, and no file" in run(
+                "pass", "verify", words, "--public-key", public, code=1
+            )
+        (folder / "other.png").write_bytes(drawn("https://u.wechat.com/x"))
+        told = run("pass", "verify", folder / "other.png", "--public-key", f" {public}\n", code=1)
+        assert "the code in it is no pass; it says 'https://u.wechat.com/x'" in told
+
+    def test_a_day_may_be_typed_with_wide_signs(self, site):
+        words = ("--host", "anna", "--timezone", "UTC", "--uses", 0)
+        until = (datetime.now(UTC) + timedelta(days=9)).strftime("%Y－%m－%d")
+        assert "FG1:" in run("pass", "issue", "--key", site[1], *words, "--until", until)
 
     def test_rubbish_is_no_public_key_and_no_picture(self, site):
         assert "is no public key" in run("pass", "verify", "FG1:", "--public-key", "abc", code=2)

@@ -91,6 +91,7 @@ def test_a_card_has_one_name_however_it_is_written(written, name):
         "w32:4294967296",
         "x:1",
         "",
+        "hid:" + "1" * 33,
     ],
 )
 def test_what_no_reader_gives_is_no_name(written):
@@ -101,3 +102,11 @@ def test_what_no_reader_gives_is_no_name(written):
 @given(st.integers(0, 2**32 - 1))
 def test_32_bits_are_a_number_as_they_are(number):
     assert parse_wiegand([number >> n & 1 for n in range(31, -1, -1)]) == Card(f"w32:{number}")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("0001118823", "hid:0001118823"), ("51:e6:96:21", "hid:51E69621")]
+)
+def test_a_bare_number_is_told_with_the_name_that_it_may_mean(typed, meant):
+    with pytest.raises(ValueError, match=f"did you mean {meant}\\?"):
+        card_id(typed)

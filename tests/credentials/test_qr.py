@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.credentials.qr import HINTS, LOOK_EVERY_SECONDS, QrReader
 from edge.domain import Frame
-from edge.policy.passes import Pass, door_marks, issue, read_pass
+from edge.policy.passes import Pass, door_marks, is_like_a_pass, issue, read_pass
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -121,3 +121,46 @@ def test_looks_take_turns_between_dark_and_light_until_one_is_read():
     reader, image = QrReader(lambda: 0.0), held(255 - drawn(TEXT))
     seen = [reader.read(Frame(image, n, n * LOOK_EVERY_SECONDS, NOON)) for n in range(5)]
     assert seen == [None, TEXT, TEXT, TEXT, TEXT]
+
+
+def hall(code, poster=None, side=150):
+    """Return a 640x480 frame of a phone showing `code` (None: nobody) and a poster with a code."""
+    scene = np.full((480, 640, 3), 110, np.uint8)
+    if poster is not None:
+        scene[20 : 20 + side, 20 : 20 + side] = cv2.resize(poster, (side, side), interpolation=cv2.INTER_AREA)
+    if code is not None:
+        scene[90:390, 230:530] = cv2.resize(code, (300, 300), interpolation=cv2.INTER_AREA)
+    grain = np.random.default_rng(3).normal(0, 4, scene.shape)
+    return np.clip(scene + grain, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("side", [150, 180])
+def test_a_poster_with_a_code_keeps_no_pass_from_being_read(side, dark):
+    """OpenCV took the corners of both for one code; and what it read of the poster ended the search."""
+    poster = drawn("https://example.org/notices/2026")
+    reader = QrReader(lambda: 0.0, is_like_a_pass)
+    for n in range(8):  # nobody is there
+        read = reader.read(Frame(hall(None, poster, side), n, float(n), NOON))
+        assert read in (None, "https://example.org/notices/2026")
+    shown = hall(255 - drawn(TEXT) if dark else drawn(TEXT), poster, side)
+    seen = [reader.read(Frame(shown, n, 100 + n * LOOK_EVERY_SECONDS, NOON)) for n in range(30)]
+    assert TEXT in seen[:24], "within six seconds"
+    assert set(seen[seen.index(TEXT) :]) == {TEXT}, "then at each look"
+
+
+def test_a_pass_beside_another_code_on_the_same_telephone_is_read():
+    other, reader = drawn("https://example.org/visit", 12), QrReader(lambda: 0.0, is_like_a_pass)
+    other = cv2.resize(other, (300, 300), interpolation=cv2.INTER_AREA)
+    shown = np.full((480, 800, 3), 245, np.uint8)
+    shown[90:390, 80:380] = other
+    shown[90:390, 420:720] = cv2.resize(drawn(TEXT), (300, 300), interpolation=cv2.INTER_AREA)
+    assert QrReader().decode(shown) != TEXT
+    assert TEXT in [reader.read(Frame(shown, n, n * LOOK_EVERY_SECONDS, NOON)) for n in range(60)]
+    assert QrReader(is_wanted=is_like_a_pass).search(shown) == TEXT
+
+
+def test_a_large_picture_of_a_pass_is_searched_at_a_smaller_size():
+    large = cv2.resize(drawn(TEXT), (4000, 4000), interpolation=cv2.INTER_NEAREST)
+    assert QrReader().search(large) == TEXT
+    assert QrReader().search(np.full((3000, 4000, 3), 90, np.uint8)) is None

@@ -104,6 +104,22 @@ def test_what_spreadsheets_call_unicode_text_is_read(mark):
     assert people_of(data) == [{"id": "3-1", "name": "李伟"}]
 
 
+@pytest.mark.parametrize("kind", ["utf-16-le", "utf-16-be"])
+def test_unicode_text_without_its_mark_is_read(kind):
+    data = "编号,姓名\r\n3-1,李伟\r\n".encode(kind)
+    assert encoding_of(data) == ListEncoding(kind.upper())
+    assert people_of(data) == [{"id": "3-1", "name": "李伟"}]
+    assert encoding_of(b"id,name\n3-1,Li\0Wei of flat 3-1\n") == ListEncoding("UTF-8")
+
+
+@pytest.mark.parametrize(
+    "day", ["２０２７－３－３１", "2027–03–31", "2027年３月３１日", "２０２７／３／３１"]
+)
+def test_a_day_is_read_as_chinese_keyboards_and_word_processors_write_it(day):
+    (person,) = people_of(f"编号,姓名,有效期至\n3-1,李伟,{day}\n".encode(), zone=SHANGHAI)
+    assert person["valid_until"] == "2027-04-01T00:00:00+08:00"
+
+
 @pytest.mark.parametrize(
     "data", ["<html><table><td>编号</td></table>".encode(), b'<?xml version="1.0"?>', b"%PDF-1.7"]
 )

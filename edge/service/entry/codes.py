@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge.credentials.qr import QrReader
+from edge.policy.passes import is_like_a_pass
 from edge.runtime.slot import FrameSlot
 from edge.runtime.worker import Worker
 
@@ -31,7 +32,7 @@ class CodeWatch:
 
     def __init__(self, clock: Clock, take: Callable[[str], None]) -> None:
         self._slot = FrameSlot(clock)
-        self._reader = QrReader(clock.monotonic)
+        self._reader = QrReader(clock.monotonic, is_like_a_pass)
         self._take = take
 
     def show(self, frame: Frame) -> None:
