@@ -12,6 +12,7 @@ import click
 
 from edge.cli.data_dir import data_option
 from edge.cli.rates import RATE
+from edge.here import EVERYWHERE, own_addresses, reached_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,7 +125,7 @@ def panel(
     from edge.service.chores.retention import finish_withdrawals
     from edge.service.own_folder import require_no_door
     from edge.service.panel.backup import backup_maker
-    from edge.service.panel.network import network_reader, own_addresses
+    from edge.service.panel.network import network_reader
     from edge.service.panel.office import PanelContext, PanelOptions, liveness_maker, open_desk
     from edge.service.recognition.recogniser import ErrorRate, open_models
     from edge.web.server import Served, serve
@@ -142,12 +143,12 @@ def panel(
         wish = PanelOptions(door, data, ErrorRate(fpir), minors, new_liveness=watch, operator=named)
         desk = open_desk(_telling(wish, log), models, PanelContext(feed, clock, log), stack)
         finish_withdrawals(desk.residents, desk.consents)
-        names = {host, "localhost", "127.0.0.1", *own_addresses()} - {"0.0.0.0", "::"}  # noqa: S104 - left out
+        names = {host, "localhost", "127.0.0.1", *own_addresses()} - EVERYWHERE
         certificate, key, fingerprint = own_certificate(data, sorted(names))
         desk = replace(desk, zone=zone, network=network_reader(data, host), back_up=backup_maker(data, clock))
 
         def ready() -> None:
-            click.echo(f"panel: https://{host}:{port}/")
+            click.echo(f"panel: https://{reached_at(host)}:{port}/")
             click.echo(f"certificate SHA-256: {fingerprint}")
             if desk.accounts.first_code:
                 click.echo(f"first-start code (首次启用码) for the first account: {desk.accounts.first_code}")

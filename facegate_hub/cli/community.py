@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 import secrets
 import signal
 import threading
@@ -16,6 +17,7 @@ import click
 
 from edge.errors import ConfigError
 from edge.extras import way_to_install
+from edge.here import EVERYWHERE, reached_at
 from edge.lazy_group import ToldGroup
 from edge.runtime.stop_signals import stop_on_signals
 from facegate_hub.cli.attached import EndsWithParent, attached_option
@@ -86,7 +88,11 @@ def _for_staff(site: Path, database: str | None) -> _ForStaff:
 @click.command()
 @host_option
 @port_option("--port", CONSOLE_PORT, "the console")
-@click.option("--page-url", help="Where residents reach their page; default: https://HOST:8445.")
+@click.option(
+    "--page-url",
+    envvar="FACEGATE_PAGE_URL",
+    help="Where residents reach their page, printed on invitations and slips; default: this machine.",
+)
 @database_option
 @attached_option
 @click.pass_obj
@@ -101,7 +107,7 @@ def console(place: tuple[Path, str], /, page_url: str | None, database: str | No
 
     opened = _for_staff(place[0], database)
     doors = _doors(place)
-    app = _console_app(opened, page_url or f"https://{served['host']}:{PAGE_PORT}", doors)
+    app = _console_app(opened, _page_url(page_url, served["host"]), doors)
     code = StaffAccounts(opened.staff).first_code()
     with ExitStack() as stack:
         keepers: list[LookingThread] = [
@@ -385,6 +391,17 @@ def _noted(text: str) -> tuple[int, str]:
     return int(seq), digits
 
 
+def _page_url(given: str | None, host: str) -> str:
+    """Return the address that is printed for residents, and say it where nobody has. Raises `ConfigError`."""
+    if given:
+        if not re.fullmatch(r"https://[^\s/]+(?:/\S*)?", given):
+            raise ConfigError(f"--page-url: {given!r} is no address; write it as https://home.example:8445")
+        return given.rstrip("/")
+    url = f"https://{reached_at(host)}:{PAGE_PORT}"
+    click.echo(f"invitations and slips lead to {url}; for another address: FACEGATE_PAGE_URL, or --page-url")
+    return url
+
+
 def _console_app(opened: _ForStaff, page_url: str, doors: DoorsDesk | None = None) -> Starlette:
     from facegate_hub.console.app import make_console
 
@@ -418,7 +435,7 @@ def _certified(folder: Path, app: Starlette, host: str, on_ready: Callable[[str]
     from edge.web.server import Served
     from edge.web.tls import own_certificate
 
-    names = {host, "localhost", HERE} - {"0.0.0.0", "::"}  # noqa: S104 - left out
+    names = {host, "localhost", HERE} - EVERYWHERE
     certificate, key, fingerprint = own_certificate(folder, sorted(names))
     return Served(app, certificate, key, lambda: on_ready(fingerprint), cookie=app.state.cookie)
 
@@ -430,7 +447,7 @@ def _serve_one(
 
     def ready(fingerprint: str) -> None:
         EndsWithParent(attached).start()
-        click.echo(f"https://{host}:{port}/")
+        click.echo(f"https://{reached_at(host)}:{port}/")
         click.echo(f"certificate SHA-256: {fingerprint}")
         if code:
             click.echo(f"one-time code (首次启用码) of the account admin, at /first: {code}")

@@ -11,13 +11,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from edge.domain import EventDraft, Flaw, Resident
+from edge.here import own_addresses
 from edge.panel.app import make_app
 from edge.panel.network import BrokerState, NetworkState
 from edge.panel.sight import LOOK_SECONDS, FaceOverlay
 from edge.panel.telling import QUIET_SECONDS
 from edge.panel.troubles import SOON_SECONDS, troubles
 from edge.service.panel.backup import HANDED_OUT_SECONDS
-from edge.service.panel.network import is_local, network_reader, own_addresses
+from edge.service.panel.network import is_local, network_reader
 from edge.store.residents import ResidentStore
 from edge.store.restore import RestoreWish, restore
 from edge.web.accounts import Role

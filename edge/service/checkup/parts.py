@@ -19,6 +19,7 @@ from edge.faces.liveness.load import WAY_TO_THE_PAIR, best_set
 from edge.faces.manifest import load_manifest
 from edge.faces.weights import checked
 from edge.findings import CheckupFinding, amber, green, red, typed
+from edge.here import EVERYWHERE, reached_at
 from edge.runtime.clock_trust import FARTHEST_LEAP
 from edge.runtime.kept_time import CLOCK_FILE, read_kept
 from edge.runtime.machine_time import system_is_synchronised
@@ -144,15 +145,14 @@ def page(settings: Settings, is_running: bool) -> CheckupFinding:  # noqa: FBT00
     if not section.enabled:
         return green("page", "off")
     # "All addresses" is nothing to connect to.
-    host = "127.0.0.1" if section.host in ("0.0.0.0", "::") else section.host  # noqa: S104 - compared only
+    host = "127.0.0.1" if section.host in EVERYWHERE else section.host
+    address = f"https://{reached_at(section.host)}:{section.port}"
     answers = _answers(host, section.port)
     if is_running and not answers:
-        return red(
-            "page", "silent", address=f"https://{host}:{section.port}", command="journalctl -u facegate"
-        )
+        return red("page", "silent", address=address, command="journalctl -u facegate")
     if not is_running and answers:
         return red("page", "taken", port=section.port, command="ss -ltnp", setting="panel.port")
-    return green("page", "fine", address=f"https://{host}:{section.port}")
+    return green("page", "fine", address=address)
 
 
 def _answers(host: str, port: int) -> bool:

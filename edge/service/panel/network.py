@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from edge.here import own_addresses
 from edge.panel.network import NetworkState
 from edge.web.tls import fingerprint_of, public_certificate
 
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.panel.network import BrokerState
-
-ELSEWHERE = "192.0.2.1"
-"""An address for documents that nobody has (RFC 5737): asked for the way there, no packet is sent."""
 
 
 def network_reader(
@@ -35,14 +32,3 @@ def is_local(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def own_addresses() -> tuple[str, ...]:
-    """Return this device's network address and its name; without a network only the name."""
-    name = socket.gethostname()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((ELSEWHERE, 9))
-        except OSError:
-            return (name,)
-        return (str(probe.getsockname()[0]), name)

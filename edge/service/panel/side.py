@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - left out of certificates
-
 MISSING_EXTRA = "the panel's libraries are not installed"
 
 
@@ -152,8 +150,8 @@ class PanelSide:
 
     def _made(self, ties: PanelTies, stack: ExitStack) -> Served:
         """Return what is served; runs on the panel's thread."""
+        from edge.here import EVERYWHERE, own_addresses, reached_at  # noqa: PLC0415
         from edge.panel.app import make_app  # noqa: PLC0415 - the same
-        from edge.service.panel.network import own_addresses  # noqa: PLC0415
         from edge.web.server import Served  # noqa: PLC0415
         from edge.web.tls import given_certificate, own_certificate  # noqa: PLC0415
 
@@ -167,7 +165,8 @@ class PanelSide:
 
         def ready() -> None:
             logger.info(
-                "panel: https://%s:%d/ certificate SHA-256 %s", section.host, section.port, fingerprint
+                "panel: https://%s:%d/ certificate SHA-256 %s",
+                *(reached_at(section.host), section.port, fingerprint),
             )
             if desk.accounts.first_code:
                 logger.warning(
