@@ -122,10 +122,13 @@ class NoticeDesk:
             writing.tell(by.doer, "notice.ended", f"notice:{number}", changed)
 
     def all(self, most: int = 60) -> list[Notice]:
-        """Return notices of every state, the newest first."""
-        query = sa.select(STAFF_NOTICES).order_by(STAFF_NOTICES.c.number.desc()).limit(most)
+        """Return the newest notices of every state, and all that somebody may still have to end."""
+        columns = STAFF_NOTICES.c
+        last = sa.select(columns.number).order_by(columns.number.desc()).limit(most)
+        alive = (columns.state != NoticeState.ENDED.value) & (columns.ends > self._store.now())
+        query = sa.select(STAFF_NOTICES).where(sa.or_(columns.number.in_(last), alive))
         with self._store.looking() as connection:
-            return [_notice(row) for row in connection.execute(query)]
+            return [_notice(row) for row in connection.execute(query.order_by(columns.number.desc()))]
 
     def shown(self) -> list[Notice]:
         """Return what is to be shown now, wherever: the loudest first, then the newest."""

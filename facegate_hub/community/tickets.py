@@ -28,7 +28,7 @@ from facegate_hub.community.machine import (
 )
 from facegate_hub.community.parts import Asker, parts_in
 from facegate_hub.community.photos import MOST_PHOTOS, clean_photo
-from facegate_hub.community.schema import ACCOUNTS, LEDGER, TICKETS, WATCHERS
+from facegate_hub.community.schema import ACCOUNTS, CLOCKS, LEDGER, TICKETS, WATCHERS
 from facegate_hub.community.shaming import require_no_debtor
 from facegate_hub.community.stepping import Stepping
 from facegate_hub.community.ticket_clocks import TicketClock, begin_clocks, clocks_of
@@ -178,11 +178,27 @@ class Tickets:
         text, place = texts.get(ticket.text, ""), texts.get(ticket.place, "")
         return TicketSheet(ticket, text, place, taken, clocks, parts, acts, watchers)
 
-    def lines(self, asker: Asker, states: Iterable[TicketState] = OPEN, most: int = 100) -> list[TicketLine]:
-        """Return tickets that `asker` has a part in, the last changed first."""
+    def lines(
+        self, asker: Asker, states: Iterable[TicketState] = OPEN, most: int = 100, skip: int = 0
+    ) -> list[TicketLine]:
+        """Return tickets that `asker` has a part in after the first `skip`, the last changed first."""
         query = _in(states).order_by(TICKETS.c.changed_at.desc(), TICKETS.c.number.desc())
         with self._book.looking() as connection:
-            return self._lined(connection, list(islice(_with_part(connection, asker, query), most)))
+            return self._lined(
+                connection, list(islice(_with_part(connection, asker, query), skip, skip + most))
+            )
+
+    def urgent(
+        self, asker: Asker, states: Iterable[TicketState], most: int = 100, skip: int = 0
+    ) -> list[TicketLine]:
+        """Return tickets that `asker` has a part in after the first `skip`: what is late, then what is due.
+
+        Sorted by the database, of all there are: by the last change the oldest ones, which are late, would
+        be those that do not fit.
+        """
+        with self._book.looking() as connection:
+            found = _with_part(connection, asker, _by_urgency(_in(states), self._book.now()))
+            return self._lined(connection, list(islice(found, skip, skip + most)))
 
     def count(self, asker: Asker, states: Iterable[TicketState], most: int = 100) -> int:
         """Return how many tickets `asker` has a part in; counting ends at `most`."""
@@ -284,6 +300,15 @@ class Tickets:
 
 def _in(states: Iterable[TicketState]) -> sa.Select[Any]:
     return sa.select(TICKETS).where(TICKETS.c.state.in_([state.value for state in states]))
+
+
+def _by_urgency(query: sa.Select[Any], now: int) -> sa.Select[Any]:
+    """Return a query of tickets in the order in which they are to be seen to."""
+    running = (CLOCKS.c.ticket == TICKETS.c.id, CLOCKS.c.met_at.is_(None))
+    due = sa.select(sa.func.min(CLOCKS.c.due_at)).where(*running).scalar_subquery()
+    rank = sa.case((due < now, 0), (TICKETS.c.state != TicketState.RESOLVED.value, 1), else_=2)
+    # What has no time goes behind everything that has one: 2**40 seconds are in the year 36812.
+    return query.order_by(rank, sa.func.coalesce(due, 2**40), TICKETS.c.number)
 
 
 def _with_part(connection: Connection, asker: Asker, query: sa.Select[Any]) -> Iterator[Ticket]:

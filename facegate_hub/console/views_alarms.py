@@ -29,13 +29,15 @@ class AlarmPages:
         """Return what somebody has to look at: alarms of doors, and doubts about their journals."""
         which = _inbox(ask.request.query_params.get("inbox", ""))
         states = (InboxState.CLOSED,) if ask.request.query_params.get("show") == "closed" else NOT_CLOSED
-        items = self._desk.looking.inbox.items(which, states, PAGE_ROWS)
+        found = self._desk.looking.inbox.items(which, states, PAGE_ROWS + 1, _before(ask))
+        items = found[:PAGE_ROWS]
         return ask.page(
             "alarms.html",
             items=items,
             inbox=which,
             inboxes=tuple(InboxKind),
             shows_closed=states != NOT_CLOSED,
+            then=items[-1].id if len(found) > PAGE_ROWS else 0,
             names={door.id: door.name for door in self._desk.looking.doors()},
             people=self._desk.looking.people.some(sorted({one.resident for one in items if one.resident})),
             words=lambda item: _words(ask, which, item),
@@ -63,6 +65,12 @@ class AlarmPages:
         except SyncError as error:
             return told(ask, ask.say("failed"), error, status=409)
         return ask.to(f"/alarms?inbox={which}")
+
+
+def _before(ask: PageAsk) -> int | None:
+    """Return which item the page before ended with; what makes no sense is the first page."""
+    text = ask.request.query_params.get("before", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 
 
 def _inbox(name: str) -> InboxKind:

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
-    from facegate_hub.community.tickets import TicketLine
     from facegate_hub.web.asking import PageAsk
 
+MOST_SHOWN = 100
+"""Tickets of a page."""
 MOST_COUNTED = 100
-"""A list shows as many; what is beyond is told by a sign."""
+"""What is beyond is told by a sign."""
 SHOWN = {
     "open": OPEN,
     "new": frozenset({TicketState.NEW, TicketState.REOPENED, TicketState.APPEALED}),
@@ -44,12 +45,19 @@ def tickets(ask: PageAsk) -> Response:
     """Return tickets: what is late first, then what is due next."""
     wish = ask.request.query_params.get("show", "open")
     show = wish if wish in SHOWN else "open"
-    lines = ask.office.tickets.lines(ask.asker, SHOWN[show])
-    if show != "ended":
-        lines.sort(key=_by_urgency)
+    skip = _skipped(ask.request.query_params.get("after", ""))
+    in_order = ask.office.tickets.lines if show == "ended" else ask.office.tickets.urgent
+    lines = in_order(ask.asker, SHOWN[show], MOST_SHOWN + 1, skip)
+    then = skip + MOST_SHOWN if len(lines) > MOST_SHOWN else 0
+    lines = lines[:MOST_SHOWN]
     counts = {name: _shown_count(ask, states) for name, states in SHOWN.items()}
     left = left_by(ask, (line.ticket for line in lines))
-    return ask.page("tickets.html", lines=lines, show=show, counts=counts, left=left)
+    return ask.page("tickets.html", lines=lines, show=show, counts=counts, left=left, then=then)
+
+
+def _skipped(text: str) -> int:
+    """Return how many tickets stand on the pages before; what makes no sense is the first page."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else 0
 
 
 def _shown_count(ask: PageAsk, states: Iterable[TicketState]) -> str:
@@ -87,9 +95,3 @@ def new(ask: PageAsk) -> Response:
 
 def _staff(ask: PageAsk) -> list[str]:
     return [account.name for account in ask.office.accounts.all() if account.state == "active"]
-
-
-def _by_urgency(line: TicketLine) -> tuple[bool, bool, int, int]:
-    ticket = line.ticket
-    # What has no time goes behind everything that has one: 2**40 seconds are in the year 36812.
-    return not line.is_late, ticket.state is TicketState.RESOLVED, line.due_at or 2**40, ticket.number

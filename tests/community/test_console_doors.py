@@ -292,6 +292,34 @@ def test_alarms_are_taken_handed_over_and_closed_by_name(gate):
     assert "closed by gao" in desk.page
 
 
+def test_an_alarm_behind_fifty_others_is_found(gate):
+    """The page ended with the fifty newest, and said nothing of those before."""
+    at = time.time()
+    rows = [
+        {
+            "device": f"door-{n}",
+            "stream": "s",
+            "seq": 4,
+            "kind": "door.forced",
+            "state": "open",
+            "count": 1,
+            "at": at,
+            "last_at": at,
+        }
+        for n in range(60)
+    ]
+    with gate.engine.begin() as connection:
+        connection.execute(sa.insert(ALARMS), rows)
+    desk = gate.logged_in("mona")
+    page = desk.get("/alarms").text
+    assert "door-0<" not in page.replace(" ", "")
+    link = re.search(r'href="(/alarms[?][^"]*before=[0-9]+)"', page)
+    assert link is not None
+    page += desk.get(unescape(link[1])).text
+    assert set(re.findall(r"door-[0-9]+", page)) == {f"door-{n}" for n in range(60)}
+    assert "before=" not in desk.page
+
+
 def test_the_history_is_searched_by_door_person_and_day_and_taken_along(gate):
     """On pages of fifty; the table is in the compound's time and the signer keeps who took it."""
     sink = EventSink(gate.engine)

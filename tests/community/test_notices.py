@@ -327,3 +327,14 @@ def test_two_processes_that_tell_the_book_leave_what_staff_did_last(compound, tm
         state = connection.execute(sa.select(NOTICES.c.state).where(NOTICES.c.id == str(number))).scalar()
         assert state == NoticeState.ENDED
         assert verify(connection, compound.book.sealer).problems == []
+
+
+def test_a_notice_that_is_still_shown_can_be_ended_however_many_came_after_it(compound):
+    """The desk saw the last sixty: an older one stood on every display until its time was over."""
+    desk = NoticeDesk(compound.staff)
+    old = shown(compound)
+    for _ in range(4):
+        desk.end(account("mona"), shown(compound))
+    assert [one.number for one in desk.all(most=3)] == [old + 4, old + 3, old + 2, old]
+    desk.end(account("mona"), old)
+    assert old not in [one.number for one in desk.all(most=3)]

@@ -11,7 +11,7 @@ from facegate_hub.community.accounts import StaffAccounts
 from facegate_hub.community.book import SYSTEM
 from facegate_hub.community.duties import Duty
 from facegate_hub.community.faults import Faults
-from facegate_hub.community.machine import TicketAct, TicketKind
+from facegate_hub.community.machine import OPEN, TicketAct, TicketKind
 from facegate_hub.community.notice_desk import MOST_BUILDINGS, NoticeDesk, NoticeDraft
 from facegate_hub.community.notices import NoticeLevel
 from facegate_hub.community.people import NewPerson, PeopleRegister, TieKind
@@ -39,6 +39,7 @@ def test_a_ticket_its_way_and_a_book_that_is_kept(tmp_path, postgresql):
     compound = Compound(book, clock, terms, Tickets(book, terms), register, staff, {"wang": wang})
     report = Report(TicketKind.REPAIR, "water", "漏水", flat="3-1203", requester=wang)
     number, _ = compound.tickets.report(compound.asker("wang"), report)
+    assert [one.ticket.number for one in compound.tickets.urgent(compound.asker("dora"), OPEN)] == [number]
     clock.advance(3600)
     assert pass_time(book, terms) == 1
     compound.act("dora", number, TicketAct.ASSIGN, assignee="technician-1")

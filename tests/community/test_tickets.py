@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge.errors import CommunityRefused
-from facegate_hub.community.machine import Audience, TicketAct, TicketKind, TicketState, Urgency
+from facegate_hub.community.machine import OPEN, Audience, TicketAct, TicketKind, TicketState, Urgency
 from facegate_hub.community.tickets import Report, TicketWish
 from facegate_hub.community.verify import verify
 from tests.community.compound import new_compound
@@ -255,3 +255,21 @@ def test_what_is_no_picture_is_refused_and_no_ticket_opened(compound, data):
     with pytest.raises(CommunityRefused):
         report(compound, photos=(data,))
     assert compound.tickets.lines(compound.asker("mona")) == []
+
+
+def test_no_ticket_of_many_is_out_of_the_desks_reach_and_late_ones_stand_first(compound):
+    """A list showed the hundred that changed last, and not those that nobody had touched for longest."""
+    desk = compound.asker("dora")
+    written = Report(TicketKind.REPAIR, "water", "The tap drips", flat="3-1203")
+    first = {compound.tickets.report(desk, written)[0] for _ in range(5)}
+    compound.wait(days=10)
+    rest = {compound.tickets.report(desk, written)[0] for _ in range(8)}
+    urgent = compound.tickets.urgent(desk, OPEN, 10)
+    assert {one.ticket.number for one in urgent[:5]} == first
+    assert [one.is_late for one in urgent] == [True] * 5 + [False] * 5
+    then = compound.tickets.urgent(desk, OPEN, 10, 10)
+    found = [one.ticket.number for one in (*urgent, *then)]
+    assert len(found) == len(set(found)) == 13
+    assert set(found) == first | rest
+    lately = [one.ticket.number for one in compound.tickets.lines(desk, OPEN, 10, 10)]
+    assert set(lately) < first
