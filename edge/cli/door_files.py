@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from edge.errors import StoreError
+from edge.errors import FacegateError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,17 +85,23 @@ def tell_journal(data: Path, kind: Kind, resident_id: str | None = None, **told:
 def tell_taken_back(data: Path) -> None:
     """Write down what was taken back in a door's folder and the journal does not tell of yet.
 
-    Raises `JournalUnavailable`: then the door does so as soon as it can, at its next start at the latest.
+    Raises `StoreError` where that cannot be done now; the door does it then.
     """
     from edge.runtime.clock import SystemClock
     from edge.service.untold import UntoldAccounts, UntoldWays
     from edge.store.account_rows import ACCOUNTS, ACCOUNTS_FILE
     from edge.store.untold import holds_untold
 
-    with closing(Notes(data)) as notes:
-        UntoldWays(data, notes.record, SystemClock()).tell()
-        if holds_untold(data / ACCOUNTS_FILE, ACCOUNTS):  # a door without a page has no such file
-            UntoldAccounts(data, notes.record, SystemClock()).tell()
+    try:
+        with closing(Notes(data)) as notes:
+            UntoldWays(data, notes.record, SystemClock()).tell()
+            if holds_untold(data / ACCOUNTS_FILE, ACCOUNTS):  # a door without a page has no such file
+                UntoldAccounts(data, notes.record, SystemClock()).tell()
+    except FacegateError as error:
+        raise StoreError(
+            "it is done, and the journal does not tell of it yet: the door writes it down within a minute, or"
+            f" when it is started ({error})"
+        ) from error
 
 
 @contextmanager

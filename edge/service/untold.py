@@ -18,7 +18,6 @@ from edge.store.account_rows import ACCOUNTS, ACCOUNTS_FILE
 from edge.store.credentials import CredentialStore
 from edge.store.untold import holds_untold
 from edge.store.way_rows import CREDENTIALS, CREDENTIALS_FILE
-from edge.web.accounts import Accounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,4 +171,10 @@ class UntoldAccounts(UntoldEvents):
         clock: Clock,
         is_restored: Callable[[EventDraft], bool] = lambda _draft: False,
     ) -> None:
-        super().__init__((data / ACCOUNTS_FILE, ACCOUNTS, Accounts), record, clock, is_restored)
+        super().__init__((data / ACCOUNTS_FILE, ACCOUNTS, _accounts), record, clock, is_restored)
+
+
+def _accounts(path: Path) -> UntoldFile:
+    from edge.web.accounts import Accounts  # noqa: PLC0415 - only doors with a page
+
+    return Accounts(path)

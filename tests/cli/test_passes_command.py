@@ -242,7 +242,7 @@ class TestPinAndCard:
             with pytest.raises(FacegateError):
                 run(*words, "--data", tmp_path)
         assert run("pin", "list", "--data", tmp_path) == ""
-        with pytest.raises(FacegateError):
+        with pytest.raises(FacegateError, match="it is done, and the journal does not tell of it yet"):
             run("card", "remove", "w26:17:4711", "--data", tmp_path)
         assert run("card", "list", "--data", tmp_path) == ""
 
