@@ -91,6 +91,32 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def like_folder(path: Path) -> None:
+    """Let what root has just made belong to the account whose folder it lies in; others: nothing happens.
+
+    The service of that account could not write to it else. A link, a file with a second name and what is not
+    root's stay as they are. Not for a database that is in use: closing it here would end its locks.
+    """
+    if os.geteuid() != 0:
+        return
+    here = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            descriptor = os.open(path.name, here, dir_fd=folder)
+        except OSError:  # a link
+            return
+        try:
+            found = os.fstat(descriptor)
+            is_plain = stat.S_ISDIR(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1)
+            if found.st_uid == 0 and is_plain:
+                os.fchown(descriptor, os.fstat(folder).st_uid, -1)
+        finally:
+            os.close(descriptor)
+    finally:
+        os.close(folder)
+
+
 def let_group(path: Path, rights: int) -> None:
     """Give the group these rights (such as 0o060) to what lies in a folder that accounts share.
 

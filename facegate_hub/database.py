@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
-from edge.durable import let_group
+from edge.durable import let_group, like_folder
 from facegate_hub.header import set_header_right
 from facegate_hub.postgres import make_patient
 
@@ -41,10 +43,24 @@ def open_engine(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
         if engine.url.database:
+            make_theirs(Path(engine.url.database))
             _follow_file(engine, Path(engine.url.database))
     elif engine.dialect.name == "postgresql":
         make_patient(engine)
     return engine
+
+
+def make_theirs(path: Path, mode: int = 0o644) -> None:
+    """Make an empty database for root, of the account that the folder belongs to; for others do nothing.
+
+    SQLite would make it root's, and hub, console or signer, each with an account of its own, could write
+    nothing to it. The files beside it SQLite itself gives to the database's owner.
+    """
+    # What is wrong with the folder is told by SQLite.
+    with suppress(OSError):
+        if os.geteuid() == 0 and str(path) != ":memory:":
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
+            like_folder(path)
 
 
 def reading(engine: Engine) -> Connection:

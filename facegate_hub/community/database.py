@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from edge.durable import let_group
+from edge.durable import let_group, like_folder
 from edge.errors import StoreError
 from edge.store.sealer import AesGcmSealer, file_key
 from facegate_hub.community.book import Book
@@ -57,7 +57,9 @@ def open_book(site: Path, url: str | None, clock: Clock) -> Book:
     """
     folder = site / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    like_folder(folder)
     key = file_key(folder / KEY_FILE)
+    like_folder(folder / KEY_FILE)
     let_group(folder / KEY_FILE, 0o040)
     secret = hmac.digest(key, b"what is not sealed", "sha256")
     return Book(open_community(url or database_url(site)), AesGcmSealer(key), clock, secret)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from edge.durable import let_group, write_whole
+from edge.durable import let_group, like_folder, write_whole
 from edge.errors import StoreError
 from edge.store.sealer import AesGcmSealer, file_key
 from facegate_hub.community.book import SYSTEM, Change, Doer
@@ -246,10 +246,12 @@ def open_staff(site: Path, book: Book) -> StaffStore:
     """
     folder = site / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    like_folder(folder)
     is_shared = bool(folder.stat().st_mode & stat.S_ISGID)  # with the account of the console
     if not is_shared:
         folder.chmod(0o700)
     key = file_key(folder / KEY_FILE)
+    like_folder(folder / KEY_FILE)
     let_group(folder / KEY_FILE, 0o040)
     # A key of its own, made of the one that seals: a form's token tells nothing of that.
     secret = hmac.digest(key, b"what is not sealed", "sha256")

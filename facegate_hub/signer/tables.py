@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from facegate_hub.database import make_theirs
 from facegate_hub.tables import open_tables
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ AUDIT = sa.Table(
 def open_memory(folder: Path) -> Engine:
     """Return the signer's database in its folder, made (mode 0600) if need be. Raises `StoreError`."""
     # Before SQLite makes it with the rights of the umask; what is wrong with the folder is said below.
+    make_theirs(folder / FILE, 0o600)
     with suppress(OSError):
         (folder / FILE).touch(mode=0o600)
     return open_tables(f"sqlite:///{(folder / FILE).absolute()}", SIGNED)
