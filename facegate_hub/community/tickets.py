@@ -97,6 +97,10 @@ class TicketSheet:
     watchers: int = 0
 
 
+MOST_MERGED = 20
+"""Of tickets that were merged into another one, as many are named."""
+
+
 @dataclass(frozen=True, slots=True)
 class TicketLine:
     """A ticket in a list: `text` is None for a reader who may not see it."""
@@ -177,6 +181,12 @@ class Tickets:
         taken = tuple(_step(entry, texts) for entry in entries)
         text, place = texts.get(ticket.text, ""), texts.get(ticket.place, "")
         return TicketSheet(ticket, text, place, taken, clocks, parts, acts, watchers)
+
+    def merged(self, asker: Asker, number: int) -> list[int]:
+        """Return the tickets that were merged into this one, as far as `asker` has a part in them."""
+        into = sa.select(TICKETS).where(TICKETS.c.merged_into == str(number)).order_by(TICKETS.c.number)
+        with self._book.looking() as connection:
+            return [ticket.number for ticket in islice(_with_part(connection, asker, into), MOST_MERGED)]
 
     def lines(
         self, asker: Asker, states: Iterable[TicketState] = OPEN, most: int = 100, skip: int = 0

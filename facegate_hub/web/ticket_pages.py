@@ -12,6 +12,7 @@ from edge.words import message
 from facegate_hub.community.dossier import may_have_dossier
 from facegate_hub.community.duties import Duty
 from facegate_hub.community.machine import (
+    ENDED,
     Audience,
     Cause,
     DeclineReason,
@@ -134,6 +135,8 @@ def ticket_page(
         has_dossier=ask.person is not None and may_have_dossier(sheet.parts),
         who=who,
         back=back,
+        merged=ask.office.tickets.merged(ask.asker, sheet.ticket.number),
+        is_over=sheet.ticket.state in ENDED,
         question=question,
         next=what_next(ask, sheet, is_left=is_left),
         said=last_words(sheet),

@@ -17,7 +17,7 @@ from facegate_hub.community.staff_store import CODES_MADE, open_staff
 from facegate_hub.community.tickets import Report
 from facegate_hub.community.totp import code_at, step_of
 from facegate_hub.community.verify import verify
-from tests.community.compound import STAFF, Compound, add_account, new_compound
+from tests.community.compound import RESIDENTS, STAFF, Compound, add_account, new_compound
 from tests.community.web import resident, staff
 from tests.community.world import new_book
 from tests.present import present
@@ -256,6 +256,26 @@ def test_tickets_of_who_works_here_no_more_are_for_somebody_else(compound):
     own = resident(compound, "wang")
     own.get(f"/tickets/{number}")
     assert "works here no more" not in own.page
+
+
+def test_a_repair_that_came_twice_is_named_in_the_one_that_goes_on(compound):
+    """Nothing said so there, and of the merged one that its time stands still for the resident."""
+    desk = staff(compound, "dora")
+    numbers = []
+    for name in ("wang", "li"):
+        flat, person = RESIDENTS[name], compound.people[name]
+        again = Report(TicketKind.REPAIR, "water", "The hall is wet", flat=flat, requester=person)
+        numbers.append(compound.tickets.report(compound.asker(name), again)[0])
+    kept, same = numbers
+    compound.act("dora", same, TicketAct.MERGE, into=str(kept))
+    desk.get(f"/tickets/{kept}")
+    assert f'<dt>The same was reported as</dt><dd><a href="/tickets/{same}">#{same}</a>' in desk.page
+    desk.get(f"/tickets/{same}")
+    assert "ended: no time runs any more" in desk.page
+    assert "paused while it waits" not in desk.page
+    own = resident(compound, "wang")
+    own.get(f"/tickets/{kept}")
+    assert "The same was reported as" not in own.page, "a neighbour's is not theirs to see"
 
 
 def test_who_ends_their_own_account_is_logged_out(compound):
