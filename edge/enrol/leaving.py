@@ -62,12 +62,19 @@ class LeavingDesk:
             note.unlink(missing_ok=True)
 
     def finish(self) -> None:
-        """Go on with whatever the power came in between of. Raises as `move_out` does."""
+        """Go on with whatever the power came in between of. Raises as `move_out` does.
+
+        A note that the card does not give stays for the next call: else whom it names would get in for good.
+        """
         for note in unfinished(self.store.folder):
             try:
                 fields = json.loads(note.read_text(encoding="utf-8"))
                 who, by, is_told = str(fields["who"]), str(fields["by"]), bool(fields["is_told"])
-            except (OSError, ValueError, LookupError, TypeError):
+            except FileNotFoundError:
+                continue  # somebody who works on it now was faster
+            except OSError as error:
+                raise StoreUnavailable(f"{note}: cannot be read now: {error}") from error
+            except (ValueError, LookupError, TypeError):
                 LOG.error("%s cannot be read: nobody is removed by it", note)  # noqa: TRY400
             else:
                 # The person goes last: where there is nobody nothing is left to do.

@@ -114,12 +114,11 @@ class TrustedTime:
         self._is_synchronised = is_synchronised
         self._has_rtc = has_rtc
         self._boot = boot
-        kept = try_to_read(floor_file)
+        kept, self._stamp = self._looked()
         self._unread_since = None if kept is not None else clock.monotonic()
         if kept is None:
             logger.warning("%s: the last trusted time cannot be read; tried again", floor_file)
         self._kept = KeptTime() if kept is None else self._of_this_boot(kept)
-        self._stamp = stamp_of(floor_file)
         self._line: tuple[datetime, float] | None = None
         self._nearer: tuple[datetime, float] | None = None
         self._back: tuple[datetime, float] | None = None
@@ -394,7 +393,10 @@ class TrustedTime:
         """Read what the card did not give at the start, before a checkpoint overwrites it."""
         if self._unread_since is None:
             return
-        kept = try_to_read(self._file)
+        try:
+            kept = self._aside.ask(lambda: try_to_read(self._file))
+        except TooSlow:
+            return  # it may yet answer; nothing is written meanwhile
         if kept is not None:
             ran = kept.ran_seconds + self._kept.ran_seconds
             self._kept = replace(self._of_this_boot(kept), ran_seconds=ran)
@@ -403,16 +405,26 @@ class TrustedTime:
         if kept is not None or mono - self._unread_since >= CHECKPOINT_SECONDS:
             self._unread_since = None
 
+    def _looked(self) -> tuple[KeptTime | None, tuple[int, int] | None]:
+        """Return what the card gives at the start, None when it fails or hangs, and the file's stamp."""
+        try:
+            return self._aside.ask(lambda: (try_to_read(self._file), stamp_of(self._file)))
+        except TooSlow:
+            return None, None
+
     def _take_word(self) -> None:
         """Take what `facegate clock` wrote meanwhile: a time that a person stands behind.
 
         What cannot be read, is damaged or gone is nobody's word: what is known in memory goes on, and is
         written over it.
         """
-        stamp = stamp_of(self._file)
-        if stamp is None or stamp == self._stamp:
+        try:
+            stamp = self._aside.ask(lambda: stamp_of(self._file))
+            if stamp is None or stamp == self._stamp:
+                return
+            told = self._aside.ask(lambda: try_to_read(self._file))
+        except TooSlow:
             return
-        told = try_to_read(self._file)
         if told is None:
             return  # the stamp stays another one: the next look tries again
         self._stamp = stamp

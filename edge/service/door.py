@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import uuid
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge import __version__, kept_files
-from edge.aside import Aside, TooSlow
 from edge.controller import DoorController
 from edge.domain import EventDraft
 from edge.errors import ModelCorrupt, ModelMissing
@@ -25,7 +24,7 @@ from edge.runtime.notify import Notifier
 from edge.runtime.slot import FrameSlot
 from edge.runtime.supervisor import Supervisor
 from edge.runtime.worker import Worker
-from edge.service.chores.housekeeping import DONE_FILE, Housekeeping
+from edge.service.chores.housekeeping import DONE_FILE, Beginning, Housekeeping
 from edge.service.chores.past import (
     MANY_RESTARTS,
     RESTARTS_SECONDS,
@@ -322,15 +321,15 @@ class DoorService:
         """Return what removes things daily; faces first, because their last use is read from the journal."""
         ran = lambda: self._time.ran_seconds  # noqa: E731
         faces = FaceKeeping(self._data, self._clock, self.events.commit, ran)
-        # A withdrawal that was cut short. Nobody waits long for it: who has withdrawn is not matched anyway.
-        with suppress(TooSlow):
-            Aside("withdrawals").ask(faces.begin)
+        # A withdrawal, or a removal, that was cut short. The start does not wait long for it.
+        beginning = Beginning(faces.begin)
+        beginning.look()
         chores: dict[str, Pruner] = {
             "faces whose time was up": faces,
             "uses of passes that ended": EndedPasses(self._data),
             "old events that had arrived": self._retention,
         }
-        return Housekeeping(chores, lambda: self._time.certain, ran, self._data / DONE_FILE)
+        return Housekeeping(chores, lambda: self._time.certain, ran, self._data / DONE_FILE, beginning)
 
     def _restarter(self) -> Callable[[], None] | None:
         """Return what stops this process so that systemd starts it again; None without systemd."""

@@ -2,10 +2,13 @@
 
 import base64
 import json
+import os
 import re
+import threading
 
 import pytest
 
+from edge.aside import simulated
 from edge.config.settings import LockSection
 from edge.domain import EventDraft, Reason
 from edge.events import Kind
@@ -13,6 +16,7 @@ from edge.panel.views_commissioning import SEEN_WITHIN
 from edge.service.commissioning import commissioning_of
 from edge.store.commissioning import CommissioningBook, CommissioningProof, CommissioningStep
 from edge.web.accounts import Role
+from tests.fakes.deadlines import Deadlines
 from tests.fakes.scene import START
 from tests.present import present
 
@@ -54,6 +58,15 @@ def test_a_damaged_file_stops_nothing(tmp_path, content):
     book = CommissioningBook(tmp_path / "commissioning.json")
     book.put(LOCK, WELL)
     assert book.proofs[LOCK] == WELL
+
+
+def test_a_start_does_not_wait_for_a_card_that_hangs(tmp_path):
+    path = tmp_path / "commissioning.json"
+    os.mkfifo(path)
+    is_well = threading.Event()
+    with simulated(Deadlines(is_well)):
+        assert not CommissioningBook(path).proofs
+    path.write_text("{}")  # lets go of whoever waits at the pipe
 
 
 def test_the_steps_are_done_on_the_page_and_each_is_in_the_journal(panel):

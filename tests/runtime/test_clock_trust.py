@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from edge.aside import simulated
 from edge.runtime.clock import ManualClock
 from edge.runtime.clock_trust import CHECKPOINT_SECONDS, ClockTrust, TrustedTime
 from edge.runtime.kept_time import KeptTime, OwnTime, read_kept, write_kept
 from edge.runtime.machine_time import system_is_synchronised
+from tests.fakes.deadlines import Deadlines
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -595,6 +600,37 @@ def test_what_becomes_of_the_file_while_the_door_runs_takes_nothing_from_what_it
     assert kept.floor is not None
     assert kept.floor >= NOON
     assert kept.is_vouched
+
+
+def knows(time: TrustedTime) -> bool:
+    return time.floor is not None
+
+
+def knows_a_second_later(clock: ManualClock, time: TrustedTime) -> bool:
+    clock.advance(1.0)
+    time.checkpoint()
+    return knows(time)
+
+
+def test_a_start_does_not_wait_for_a_card_that_hangs_and_what_it_gives_later_counts(board: Board) -> None:
+    proved(board, NOON)
+    text = board.file.read_text()
+    board.file.unlink()
+    os.mkfifo(board.file)
+    is_well = threading.Event()
+    with simulated(Deadlines(is_well)):
+        clock, time = board.boot(NOON - 90 * DAY)
+        for _ in range(3):
+            clock.advance(CHECKPOINT_SECONDS)
+            time.checkpoint()
+        assert not knows(time)
+        is_well.set()
+        board.file.write_text(text)  # lets go of whoever waits at the pipe
+        board.file.unlink()
+        board.file.write_text(text)
+        wait_until(lambda: knows_a_second_later(clock, time))
+    assert time.floor is not None
+    assert time.floor >= NOON
 
 
 def test_a_card_that_never_gives_it_is_written_anew(board: Board) -> None:

@@ -1,11 +1,16 @@
 """The settings that count: kept, refused as a whole, told, and never older than what was seen."""
 
+import os
+import threading
+
 import pytest
 
+from edge.aside import simulated
 from edge.config.settings import Settings
 from edge.errors import ConfigError, StoreError, SyncError
 from edge.service.property.configuration import CONFIGURATION_FILE, Configuration
 from edge.wire.configuration import Desired
+from tests.fakes.deadlines import Deadlines
 from tests.waiting import wait_until
 
 
@@ -131,3 +136,11 @@ def test_what_cannot_be_kept_does_not_count(path):
     with pytest.raises(StoreError, match="does not count"):
         configuration.take(wish(1, lock__unlock_seconds=8))
     assert (configuration.now, configuration.reported().rev) == (file(), 0)
+
+
+def test_a_start_does_not_wait_for_a_card_that_hangs(tmp_path):
+    path = tmp_path / "configuration.json"
+    os.mkfifo(path)
+    with simulated(Deadlines(threading.Event())):
+        assert Configuration(file(), path).now == file()
+    path.write_text("{}")  # lets go of whoever waits at the pipe

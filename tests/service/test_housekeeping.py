@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import threading
 from contextlib import closing
 from datetime import timedelta
 
 import pytest
 
+from edge.aside import simulated
 from edge.domain import EventDraft
 from edge.events import Kind
 from edge.runtime.clock import ManualClock
-from edge.service.chores.housekeeping import DAY_SECONDS, Housekeeping
+from edge.service.chores.housekeeping import DAY_SECONDS, Beginning, Housekeeping
 from edge.service.entry.kept import EndedPasses
 from edge.store.credentials import CredentialStore
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
 from edge.store.retention import Retention
 from edge.store.way_rows import CREDENTIALS_FILE
+from tests.fakes.deadlines import Deadlines
+from tests.waiting import wait_until
 
 
 class Broken:
@@ -41,6 +46,28 @@ class Works(Broken):
 
 def keeper(chores, clock, folder, certain=None):
     return Housekeeping(chores, certain or clock.now, clock.monotonic, folder / "chores-done")
+
+
+def test_a_start_does_not_wait_for_a_card_that_hangs(tmp_path):
+    """Else the door would not come up at all: systemd ends a start that takes two minutes."""
+    os.mkfifo(tmp_path / "chores-done")
+    clock, chore, is_well = ManualClock(), Works(), threading.Event()
+    with simulated(Deadlines(is_well)):
+        chores = keeper({"chore": chore}, clock, tmp_path)
+        chores.step()
+        assert chore.asked == []
+        is_well.set()
+        (tmp_path / "chores-done").write_text(f"{clock.monotonic() - 2 * DAY_SECONDS:.0f}\n")
+        wait_until(lambda: chores.step() or chore.asked)
+
+
+def test_what_a_power_cut_interrupted_is_tried_until_it_is_done(tmp_path):
+    answers, clock = [False, False, True], ManualClock()
+    beginning = Beginning(lambda: answers.pop(0))
+    chores = Housekeeping({}, clock.now, clock.monotonic, tmp_path / "chores-done", beginning)
+    for _ in range(5):
+        chores.step()
+    assert answers == []
 
 
 def test_old_events_that_have_arrived_go_and_others_stay(tmp_path):

@@ -11,6 +11,7 @@ from edge.enrol.leaving import LeavingDesk, unfinished
 from edge.enrol.ways_in import WaysIn
 from edge.errors import JournalUnavailable, StoreError
 from edge.runtime.clock import ManualClock
+from edge.service.chores.housekeeping import Beginning, Housekeeping
 from edge.service.chores.retention import FaceKeeping
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.journal import SqliteJournal
@@ -87,6 +88,30 @@ def test_a_removal_that_was_cut_short_is_finished_at_the_next_start(door, part):
             assert folder.store.get("anna") is None
             assert folder.ways.holders() == set()
             assert folder.consents.in_force() == {}
+            assert folder.told() == [("anna", "ines")]
+        assert unfinished(door) == []
+
+
+def test_a_note_that_a_failing_card_does_not_give_is_read_at_the_next_look(door):
+    """It was thrown away, so whoever was removed went on getting in."""
+    cut(door, "ways")
+    (note,) = unfinished(door)
+    kept = note.rename(door / "hidden")
+    note.symlink_to("/proc/self/mem")  # reading it fails as a dead block does
+    with ExitStack() as stack:
+        folder = Folder(door, stack)
+        faces = FaceKeeping(door, folder.clock, folder.journal.append, lambda: 0.0)
+        beginning = Beginning(faces.begin)
+        chores = Housekeeping({}, lambda: None, folder.clock.monotonic, door / "chores-done", beginning)
+        chores.step()
+        assert folder.store.get("anna") is not None
+        assert unfinished(door) == [note]
+        note.unlink()
+        kept.rename(note)
+        for _ in range(2):
+            chores.step()
+            assert folder.store.get("anna") is None
+            assert folder.ways.holders() == set()
             assert folder.told() == [("anna", "ines")]
         assert unfinished(door) == []
 

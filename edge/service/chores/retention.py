@@ -12,7 +12,7 @@ from edge.consent.rules import PURPOSE
 from edge.domain import EventDraft
 from edge.enrol.leaving import LeavingDesk, unfinished
 from edge.enrol.ways_in import WaysIn
-from edge.errors import JournalUnavailable, StoreError
+from edge.errors import StoreError
 from edge.events import Kind
 from edge.policy.methods import Method
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, FaceAge, erase_face, people_with_faces
@@ -125,18 +125,24 @@ class FaceKeeping:
     record: Callable[[EventDraft], object]
     ran_seconds: Callable[[], float]
 
-    def begin(self) -> None:
-        """Finish what a power cut interrupted, or log why not; needs no clock."""
-        clear_leftovers(self.data)
+    def begin(self) -> bool:
+        """Finish what a power cut interrupted; False, and a log line, where the card does not let it be done.
+
+        Needs no clock.
+        """
         try:
+            clear_leftovers(self.data)
             with self._opened() as (store, consents):
                 for resident_id in finish_withdrawals(store, consents):
                     logger.warning("%s: a withdrawal cut short was finished", resident_id)
                 if unfinished(self.data):
                     with WaysIn.of(self.data) as ways:
                         LeavingDesk(store, consents, ways, self.clock, self.record).finish()
-        except (StoreError, JournalUnavailable) as error:  # who has withdrawn is not matched all the same
+        # Of the journal, too. Who has withdrawn is not matched all the same.
+        except (StoreError, OSError) as error:
             logger.error("withdrawals and removals cannot be finished now: %s", error)  # noqa: TRY400
+            return False
+        return True
 
     def prune(self, certain: datetime | None) -> int:
         """Remember who came by face lately, erase the faces whose time is up; return how many."""
