@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,13 +29,13 @@ from edge.policy.passes import (
 )
 from edge.policy.passes import issue as signed
 from edge.sheet_cells import moment_in, needs_zone
+from edge.wire.names import DOOR_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 KINDS = [kind.name.lower() for kind in PassKind]
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-_DOOR_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 MOST_FILE_NAME = 200
 """Bytes; the text of a pass is longer."""
 
@@ -106,7 +105,7 @@ def span_of(shown: Pass, zone: ZoneInfo | None) -> str:
 def door_ids(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
     """Return the doors' ids. A name that no door can have would make a pass that opens nothing."""
     for one in given:
-        if _DOOR_ID.fullmatch(one) is None:
+        if DOOR_ID.fullmatch(one) is None:
             rule = (
                 "is no door's id: it has up to 64 of A-Z, a-z, 0-9, - and _; write --door once for each door"
             )

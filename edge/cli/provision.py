@@ -16,7 +16,7 @@ from edge.runtime.json_lines import json_line
 from edge.site.integrations import IntegrationGrant, Integrations
 from edge.site.lives import WARNING
 from edge.site.lives import lives as lives_of
-from edge.site.provision import Site
+from edge.site.provision import Site, require_door_name
 from edge.site.renewal import Renewal
 from edge.site.sharing import SharingDoors, SharingRequest
 from edge.site.signing import move_key
@@ -51,6 +51,9 @@ def site(folder: Path, broker: str, port: int, name: str, doors: tuple[str, ...]
 
     Example: facegate provision site ./site --broker broker.example.lan --door front
     """
+    doors = tuple(dict.fromkeys(doors))
+    for door_id in doors:  # before there is anything that a second try would find in its way
+        require_door_name(door_id)
     made = Site.create(folder, name, broker, port)
     click.echo(f"broker: mosquitto -c {folder / 'broker' / 'mosquitto.conf'}")
     click.echo(f"hub:    {folder / 'hub'}")

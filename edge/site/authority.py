@@ -6,8 +6,10 @@ mode 0600 and never leave the folder they are made in.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.wire.faces.door_list import DoorList
+
+MOST_HOST = 253
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 
 VALID_FROM = datetime(2020, 1, 1, tzinfo=UTC)
 """A board without a battery clock starts in the past; its first connection must not fail on that."""
@@ -213,6 +218,16 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def require_host(host: str) -> None:
+    """Raise `ConfigError` unless a broker's host is a name or an address, without anything around it."""
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(host)
+        return
+    if len(host) > MOST_HOST or not _HOST.fullmatch(host) or not host.strip("0123456789."):
+        rule = "write its name or address alone, in plain letters, such as broker.lan or 192.0.2.5"
+        raise ConfigError(f"broker {host!r}: {rule}")
 
 
 def _host(host: str) -> x509.GeneralName:

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 from edge.durable import let_group, write_first, write_whole
 from edge.errors import ConfigError
-from edge.site.authority import Authority, write_public
+from edge.site.authority import Authority, require_host, write_public
 from edge.site.hand_over import hand_over
 from edge.site.sharing import SharingDoors
 from edge.site.signing import KEY, signing_folder, signing_key
-from edge.wire.names import DEVICE_ID, HUB, ROOT, WORKER, is_app, is_hub
+from edge.wire.names import DOOR_ID, HUB, ROOT, WORKER, is_app, is_hub
 from edge.wire.signing import Signer, TrustedKeys
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ topic write {ROOT}/+/evt/ack
 PLACE = "site.json"
 """What the site is called and where its broker is: written last, so with it a site is whole."""
 
-TAKEN = frozenset({"broker", "keys"})
+TAKEN = frozenset({"authority", "broker", "keys"})
 """Names of the site's own certificates: such a door would be taken for the broker or the key server."""
 
 DOOR_TOML = """\
@@ -120,6 +120,15 @@ directory = "{folder}/data"
 """
 
 
+def require_door_name(door_id: str) -> None:
+    """Raise `ConfigError` for what no door may be called, by its own settings or because others are."""
+    if not DOOR_ID.fullmatch(door_id) or is_hub(door_id) or is_app(door_id) or door_id in TAKEN:
+        raise ConfigError(
+            f"door {door_id!r}: use up to 64 of A-Z, a-z, 0-9, - and _, a letter or digit first, and not"
+            f" {HUB!r}, 'ask', 'answer', {' or '.join(map(repr, sorted(TAKEN)))}"
+        )
+
+
 class Site:
     """The folder of one site. Raises `ConfigError` for what cannot be, and overwrites no key."""
 
@@ -132,6 +141,7 @@ class Site:
 
         What a call that was cut short has made is used: until the last file is there nobody has any of it.
         """
+        require_host(broker_host)
         site = cls(folder)
         if (folder / PLACE).exists() or not (folder / "ca" / "ca.key").exists():
             Authority.create(folder / "ca", name)
@@ -143,11 +153,7 @@ class Site:
 
     def add_door(self, door_id: str) -> Path:
         """Make the bundle of one door and return its folder."""
-        if not DEVICE_ID.fullmatch(door_id) or is_hub(door_id) or is_app(door_id) or door_id in TAKEN:
-            raise ConfigError(
-                f"door {door_id!r}: use 1 to 64 letters, digits, _ . or -, and not {HUB!r}, '{HUB}.1', "
-                "'app.x', 'ask', 'answer', " + " or ".join(map(repr, sorted(TAKEN)))
-            )
+        require_door_name(door_id)
         authority, bundle = Authority.open(self._folder / "ca"), self._folder / "doors" / door_id
         # Asked of the file that is written last: a bundle that was cut short is made whole.
         if (bundle / "mqtt.toml").exists():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from edge.durable import write_whole
 from edge.errors import ConfigError
-from edge.site.authority import Authority, write_public
+from edge.site.authority import Authority, require_host, write_public
 from edge.site.hand_over import hand_over
 from edge.site.integrations import Integrations, access_list
 from edge.site.provision import (
@@ -54,6 +54,8 @@ class Renewal:
             raise ConfigError(f"{path}: is not here; copy the certificate in use there, and try again")
         if host is not None and name != BROKER:
             raise ConfigError(f"{name}: only the broker has an address")
+        if host is not None:
+            require_host(host)
         hosts = tuple(dict.fromkeys((host, "localhost", "127.0.0.1"))) if host else ()
         authority.renew(path, hosts)
         if name == BROKER:

@@ -10,6 +10,9 @@ ROOT = "facegate/v1"
 DEVICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 """A door's id: part of each topic, MQTT client id and common name of the certificate."""
 
+DOOR_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+"""What a door's settings take as its id. Of a device's names those with a dot are not doors'."""
+
 HUB = "hub"
 """The property's name on the broker."""
 WORKER = re.compile(r"hub\.[1-9][0-9]{0,2}")

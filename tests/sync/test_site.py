@@ -21,6 +21,7 @@ from edge.errors import ConfigError
 from edge.site.authority import Authority
 from edge.site.integrations import IntegrationGrant, Integrations
 from edge.site.provision import Site, load_trusted_keys
+from edge.site.renewal import Renewal
 from edge.wire.proof import Notary
 from tests.loopback import free_port
 from tests.present import present
@@ -281,8 +282,33 @@ def test_a_bundle_that_was_copied_to_its_door_names_the_files_there(tmp_path):
     }
 
 
-@pytest.mark.parametrize("name", ["broker", "keys", "hub", "hub.1", "", "-a", "a/b"])
+@pytest.mark.parametrize(
+    "name", ["broker", "keys", "authority", "hub", "hub.1", "gate.1", "", "-a", "a/b", "x" * 65]
+)
 def test_names_that_others_have_are_no_doors(tmp_path, name):
     site = Site.create(tmp_path / "site", "s", "localhost")
     with pytest.raises(ConfigError, match="door"):
         site.add_door(name)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["mqtt://broker.lan", "broker.lan:8883", "192.0.2.300", "bröker.lan", "经纪", "a b", "", "h/x", "ｈ.lan"],
+)
+def test_a_broker_that_no_door_can_reach_makes_no_site(tmp_path, host):
+    """Doors refused it only on their walls; others ended in a Python traceback, half a site behind them."""
+    with pytest.raises(ConfigError, match="name or address alone"):
+        Site.create(tmp_path / "site", "s", host)
+    assert not (tmp_path / "site").exists()
+    Site.create(tmp_path / "site", "s", "2001:db8::1")
+    with pytest.raises(ConfigError, match="name or address alone"):
+        Renewal(tmp_path / "site").renew("broker", host or " ")
+
+
+def test_a_door_s_wrong_name_makes_no_site(tmp_path):
+    """The site was there and its door was not, so that the same command with the right name was refused."""
+    words = ["provision", "site", str(tmp_path / "site"), "--broker", "localhost"]
+    assert CliRunner().invoke(app, [*words, "--door", "front", "--door", "a/b"]).exit_code != 0
+    assert not (tmp_path / "site").exists()
+    assert CliRunner().invoke(app, [*words, "--door", "front", "--door", "front"]).exit_code == 0
+    assert (tmp_path / "site/doors/front/mqtt.toml").exists()
