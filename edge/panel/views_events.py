@@ -112,7 +112,8 @@ def table(ask: Ask) -> Response:
     Logged before it is given out: it tells who went where when.
     """
     query = EventQuery.of(ask)
-    found = search_events(ask, None, query.search(ask), MOST_TAKEN, most_read=10 * MOST_TAKEN).events
+    read = search_events(ask, None, query.search(ask), MOST_TAKEN, most_read=10 * MOST_TAKEN)
+    found = read.events
     ask.desk.note(Kind.EVENTS_EXPORTED, by=ask.session.user, entries=len(found), search=query.address())
     names = {one.id: one.name for one in ask.desk.residents.list()}
     text = io.StringIO()
@@ -122,6 +123,10 @@ def table(ask: Ask) -> Response:
         who = row.event.resident_id or ""
         cells = (row.event.seq, f"{row.day} {row.time}", row.told.title, who, names.get(who, ""))
         rows.writerow([harmless(one) for one in (*cells, row.event.reason or "", row.told.sentence)])
+    if read.read_to is not None and ask.desk.events(read.read_to, 1):
+        # Older ones were not looked at: without a word an empty day would look as if nobody had come.
+        told_so = ask.say("csv_cut", entry=read.read_to, command="facegate events --json")
+        rows.writerow([read.read_to, told_so])
     headers = {"Content-Disposition": 'attachment; filename="facegate-events.csv"'}
     # The mark in front: without it spreadsheets read Chinese as another character set.
     return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)

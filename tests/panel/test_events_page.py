@@ -3,12 +3,14 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from edge.domain import EventDraft
+from edge.panel.app import make_app
 from edge.web.accounts import Role
 from tests.panel.office import open_panel
 
@@ -100,6 +102,21 @@ def test_the_table_is_in_the_sites_time_and_says_who_took_it(panel):
     assert rows[2][3] == "3栋1203"
     told = panel.events("events.exported")[-1].data
     assert (told["by"], told["entries"]) == ("wang", 2)
+
+
+def test_a_table_that_does_not_reach_back_says_so(panel):
+    """At a busy gate it ended at 20,000 rows, and a day further back was empty: as if nobody had come."""
+    (one,) = panel.desk.events(None, 1)
+
+    def busy(before, count):
+        newest = 20_100 if before is None else before - 1
+        return [replace(one, seq=seq) for seq in range(newest, max(0, newest - count), -1)]
+
+    panel.desk = replace(panel.desk, events=busy)
+    panel.app = make_app(panel.desk)
+    rows = list(csv.reader(io.StringIO(panel.logged_in().get("/events.csv").content.decode("utf-8-sig"))))
+    assert len(rows) == 20_002
+    assert rows[-1][1].startswith("NOT COMPLETE: read back to entry 101 only.")
 
 
 def test_no_cell_is_a_formula(panel):
