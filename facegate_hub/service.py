@@ -113,7 +113,7 @@ class Hub:
         self.signer = open_signer(folder)
         self.roster = RosterLog(self.engine, self.signer, approve_faces=self.signer.approve_faces)
         self.ingest = Ingest(self.engine, notary=notary(folder)) if stores_events else None
-        community = open_community(folder)
+        self._community = community = open_community(folder)
         self._threads = self._beside(community, folder) if community else ()
         self._parts: tuple[TopicWorker, ...] = (
             *([self.ingest] if self.ingest else []),
@@ -154,6 +154,11 @@ class Hub:
             *notice_post(folder, self.engine, staff),
         )
 
+    @property
+    def has_community(self) -> bool:
+        """Whether what residents and staff keep is served, too: it may come later than the hub."""
+        return self._community is not None
+
     def waiting(self) -> dict[str, float]:
         """Return how many messages wait for each part, by its name. Any thread."""
         return {part.name: float(part.waiting) for part in self._parts}
@@ -185,24 +190,52 @@ class Hub:
             self._alerts.stop()
         self.signer.close()
         self.engine.dispose()
+        if self._community is not None:
+            _close(self._community)
 
 
 def open_community(folder: Path) -> tuple[StaffStore, Terms] | None:
     """Return what staff and residents of a site keep, and its terms; None where that is not, or not now.
 
-    Doors do not wait for it: whatever is wrong is a line in the log.
+    Doors do not wait for it: whatever is wrong is a line in the log, and `community_came` tells when it is
+    right.
     """
-    url = os.environ.get(COMMUNITY_VARIABLE)
-    if url is None and not (folder / "community" / "community.db").exists():
-        return None
     try:
-        from facegate_hub.community.database import open_book  # noqa: PLC0415 - needs Alembic
-
-        staff = open_staff(folder, open_book(folder, url, SystemClock()))
-        return staff, read_terms(folder / STAFF_FOLDER)
+        return _opened(folder)
     except (FacegateError, ImportError) as error:
         LOG.error("no notices go to doors: the community cannot be opened: %s", error)  # noqa: TRY400 - one line
         return None
+
+
+def community_came(folder: Path) -> bool:
+    """Return whether a hub that runs without the community could be begun with it now.
+
+    The console, which makes it, is started after the hub; and its database may come later, too.
+    """
+    try:
+        found = _opened(folder)
+    except (FacegateError, ImportError):
+        return False
+    if found is not None:
+        _close(found)
+    return found is not None
+
+
+def _opened(folder: Path) -> tuple[StaffStore, Terms] | None:
+    """Return what staff and residents keep; None where nobody has begun it."""
+    url = os.environ.get(COMMUNITY_VARIABLE)
+    if url is None and not (folder / "community" / "community.db").exists():
+        return None
+    from facegate_hub.community.database import open_book  # noqa: PLC0415 - needs Alembic
+
+    staff = open_staff(folder, open_book(folder, url, SystemClock()))
+    return staff, read_terms(folder / STAFF_FOLDER)
+
+
+def _close(community: tuple[StaffStore, Terms]) -> None:
+    staff, _ = community
+    staff.engine.dispose()
+    staff.book.engine.dispose()
 
 
 class EventWorker:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,15 @@ from edge.runtime.stop_signals import stop_on_signals
 from edge.site.provision import Site
 from facegate_hub.cli.attached import attached_option, is_left_alone
 from facegate_hub.crew import Crew, launcher
-from facegate_hub.service import EventWorker, Hub, broker_settings
+from facegate_hub.service import EventWorker, Hub, broker_settings, community_came
 from facegate_hub.signer.child import SignerChild
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+COMMUNITY_SECONDS = 10.0
+"""Between two looks for a community that was not there when the hub began."""
 
 
 @click.command()
@@ -49,7 +53,8 @@ def run(
         signing = SignerChild(place[0])
         stack.callback(signing.stop)
         signing.start()
-        _run(place, (workers, share), keep_days, metrics, ended)
+        while not ended.is_set():  # once more when the community has come
+            _run(place, (workers, share), keep_days, metrics, ended)
 
 
 def _run(
@@ -68,8 +73,24 @@ def _run(
         if metrics is not None:
             stack.callback(_publish(service, metrics))
         crew.start()
-        _serve(service, "hub running", ended)
+        _serve(service, "hub running", ended, until=_community(service, place[0]))
         crew.stop()
+
+
+def _community(service: Hub, folder: Path) -> Callable[[], bool]:
+    """Return what tells that a hub which began without the community is to begin anew, with it."""
+    look_at = time.monotonic() + COMMUNITY_SECONDS
+
+    def has_come() -> bool:
+        nonlocal look_at
+        if service.has_community or time.monotonic() < look_at:
+            return False
+        look_at = time.monotonic() + COMMUNITY_SECONDS
+        if came := community_came(folder):
+            click.echo("the community is there: the hub begins anew with it")
+        return came
+
+    return has_come
 
 
 @click.command()
@@ -115,11 +136,12 @@ def _serve(
     said: str,
     ended: threading.Event,
     attached: int | None = None,
+    until: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Serve until `ended` is set, or until whoever started us is gone."""
+    """Serve until `ended` is set, whoever started us is gone, or `until` says so."""
     set_up_log(with_time=True)
     service.start()
     click.echo(said)
-    while not is_left_alone(attached) and not ended.wait(1.0):
+    while not is_left_alone(attached) and not ended.wait(1.0) and not until():
         pass
     service.stop()
