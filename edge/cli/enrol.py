@@ -16,7 +16,7 @@ import click
 from edge.cli.consent.agreement import Agreement, agreement_options, recorded
 from edge.cli.data_dir import data_option
 from edge.cli.door_files import looked_at, opened
-from edge.cli.identity import PERSON_NAME, RESIDENT_ID
+from edge.cli.identity import PERSON_NAME, RESIDENT_ID, nobody_called
 from edge.cli.json_option import json_option
 from edge.cli.recording import RECORDING
 from edge.events import Kind
@@ -150,7 +150,7 @@ def remove(resident_id: str, data: Path) -> None:
 
     with opened(data) as (store, ledger, note), WaysIn.of(data) as ways:
         if store.get(resident_id) is None:
-            raise click.ClickException(f"{resident_id}: no such resident; see facegate enrol list")
+            raise nobody_called(resident_id, (one.id for one in store.list()))
         LeavingDesk(store, ledger, ways, SystemClock(), note.commit).move_out(resident_id, getpass.getuser())
     click.echo(f"{resident_id}: removed")
 

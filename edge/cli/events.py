@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge.cli.data_dir import data_option
-from edge.cli.site_time import clock_time, zone_option
+from edge.cli.site_time import clock_time, door_zone, typed_time, zone_option
 from edge.cli.table import padded
 from edge.domain import Reason
 from edge.errors import did_you_mean
 from edge.events import Kind
+from edge.identity import narrow
 from edge.lazy_group import ToldGroup
 from edge.store.chain import ChainRow, to_event
 from edge.store.reader import JOURNAL_FILE, JournalReader
@@ -38,13 +39,13 @@ def parse_since(
     param: click.Parameter,
     value: str | None,
 ) -> datetime | None:
-    """Return the moment meant by `30m`, `2h`, `7d` or an ISO time (local when it names no zone)."""
+    """Return the moment meant by `30m`, `2h`, `7d` or a day or time: in the zone in which times are told."""
     if value is None:
         return None
     try:
         if match := re.fullmatch(r"(\d+)([smhd])", value):
             return datetime.now(UTC) - timedelta(**{UNITS[match[2]]: int(match[1])})
-        return datetime.fromisoformat(value).astimezone()
+        return typed_time(value, ctx.params["zone"] if "zone" in ctx.params else door_zone()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise click.BadParameter(f"{value!r}: give 30m, 2h, 7d or 2026-01-31T08:00", ctx, param) from None
 
@@ -152,11 +153,12 @@ def chosen(
     since: datetime | None, kinds: tuple[str, ...], person: str | None, reason: str | None
 ) -> Callable[[DoorEvent], bool]:
     """Return the test an event must pass to be shown."""
+    whose = None if person is None else {person, narrow(person)}
 
     def test(event: DoorEvent) -> bool:
         if since is not None and event.at < since:
             return False
-        if person not in (None, event.resident_id) or reason not in (None, event.reason):
+        if (whose is not None and event.resident_id not in whose) or reason not in (None, event.reason):
             return False
         return not kinds or any(event.kind == kind or event.kind.startswith(f"{kind}.") for kind in kinds)
 

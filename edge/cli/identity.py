@@ -8,9 +8,17 @@ import click
 
 from edge.errors import IdentityRefused
 from edge.identity import person_name, resident_id
+from edge.spellings import reads_like
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+
+def nobody_called(resident_id: str, known: Iterable[str]) -> click.ClickException:
+    """Return the refusal of a number that nobody has, with the one it may mean: 3-1203 for 3栋1203."""
+    other = reads_like(resident_id, known)
+    meant = "" if other is None else f"; did you mean {other}?"
+    return click.ClickException(f"{resident_id}: no such resident{meant}; see facegate enrol list")
 
 
 class _Named(click.ParamType):  # type: ignore[type-arg]

@@ -83,6 +83,29 @@ def test_events_can_be_chosen_by_kind_time_and_number(tmp_path, journal):
     assert numbers("--reason", "unknown_credential") == [1]
 
 
+def test_a_time_that_is_typed_is_one_of_those_that_are_shown(tmp_path, journal):
+    """It was read in the machine's zone, which is UTC on most boards, beside times of the site."""
+    for zone in ("Asia/Shanghai", "America/New_York"):
+        at = (datetime.now(ZoneInfo(zone)) - timedelta(hours=1)).strftime("%Y/%m/%d %H:%M")
+        _, lines = run("--data", tmp_path, "--zone", zone, "--since", at)
+        assert [line.split()[0] for line in lines[1:]] == ["2", "3"], zone
+
+
+@pytest.mark.parametrize(
+    "day", ["2001/1/1", "2001年1月1日", "２００１－０１－０１", "20010101", "2001-01-01 24:00"]
+)
+def test_a_day_may_be_typed_as_in_a_list(tmp_path, journal, day):
+    _, lines = run("--data", tmp_path, "--since", day)
+    assert len(lines) == 4
+
+
+def test_a_person_is_found_however_their_number_is_typed(tmp_path, journal):
+    journal.append(draft("access.granted", resident_id="3-1203", reason="granted"))
+    for typed in ("3-1203", "３-１２０３", "3–1203"):
+        _, lines = run("--data", tmp_path, "--person", typed)
+        assert [line.split()[0] for line in lines[1:]] == ["4"]
+
+
 def test_no_event_that_fits_is_said(tmp_path, journal):
     """And not shown as an empty success."""
     _, lines = run("--data", tmp_path, "--person", "nobody")

@@ -164,6 +164,7 @@ class TestPinAndCard:
         for words in (["pin", "set", "ana", "--number", "7"], ["card", "add", "w26:1:2", "ana"]):
             with pytest.raises(StoreError, match="ana: nobody has this number here"):
                 run(*words, "--data", tmp_path)
+        assert "did you mean anna?" in run("enrol", "remove", "ANNA", "--data", tmp_path, code=1)
         with pytest.raises(StoreError, match="did you mean anna"):
             run("card", "add", "w26:1:2", "ANNA", "--data", tmp_path)
         assert run("pin", "list", "--data", tmp_path) == "7  anna"

@@ -13,7 +13,7 @@ from edge.cli.consent.agreement import Agreement, agreement_options, recorded
 from edge.cli.consent.papers import export, receipt_key, verify_receipt
 from edge.cli.data_dir import data_option
 from edge.cli.door_files import looked_at, opened
-from edge.cli.identity import RESIDENT_ID
+from edge.cli.identity import RESIDENT_ID, nobody_called
 from edge.cli.json_option import json_option
 from edge.cli.run import DEFAULT_CONFIG
 from edge.events import Kind
@@ -169,7 +169,7 @@ for command in (export, verify_receipt, receipt_key):
 
 def _require(store: ResidentStore, resident_id: str) -> None:
     if store.get(resident_id) is None:
-        raise click.ClickException(f"{resident_id}: no such resident; see facegate enrol list")
+        raise nobody_called(resident_id, (one.id for one in store.list()))
 
 
 def _shown(resident_id: str, status: str, consents: tuple[Consent, ...], *, as_json: bool) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from edge.cli.data_dir import data_option
-from edge.cli.identity import RESIDENT_ID
+from edge.cli.identity import RESIDENT_ID, nobody_called
 from edge.events import Kind
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def export(resident_id: str, out: TextIO, data: Path) -> None:
     with opened(data) as (store, ledger, note):
         found = export_person(store, ledger, resident_id)
         if found is None:
-            raise click.ClickException(f"{resident_id}: no such resident; see facegate enrol list")
+            raise nobody_called(resident_id, (one.id for one in store.list()))
         note(Kind.RESIDENT_EXPORTED, resident_id, by=getpass.getuser())
     json.dump(found, out, ensure_ascii=False, indent=1)
     out.write("\n")
