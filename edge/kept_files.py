@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.aside import DEADLINE_SECONDS, TooSlow, begin_beside, monotonic
+from edge.aside import TooSlow, begin_beside, monotonic, promptly
 from edge.errors import may_pass
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class KeptFile:
         before = self._before()
         try:
             # A card that hangs is waited for only where there is nothing else to go by.
-            now = self._path.read_bytes() if before is None else self._asked().wait(DEADLINE_SECONDS)
+            now = self._path.read_bytes() if before is None else self._promptly()
         except OSError as error:
             if before is None or not (isinstance(error, TooSlow) or may_pass(error)):
                 raise
@@ -87,8 +87,8 @@ class KeptFile:
             self._keep(now)
         return now
 
-    def _asked(self) -> Asked[bytes]:
-        return begin_beside("kept-file", self._path.read_bytes)
+    def _promptly(self) -> bytes:
+        return promptly("kept-file", self._path.read_bytes)
 
     def _before(self) -> bytes | None:
         try:

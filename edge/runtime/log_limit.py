@@ -8,7 +8,8 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from traceback import walk_tb
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,9 @@ MOST_A_MINUTE = 20
 
 WINDOW_SECONDS = 60.0
 MOST_KINDS = 1024
+
+MOST_CAUSES = 20
+"""Exceptions in one line of the log: one may be its own cause's cause."""
 
 
 @dataclass(slots=True)
@@ -60,6 +64,27 @@ class LogLimit(logging.Filter):
             return True
 
 
+class PlainTraceback(logging.Formatter):
+    """Tells where something failed by file, line and name, without the text of the line.
+
+    Python would read that from the program's files while every other thread waits to log: for as long as a
+    dying card hangs the door would stand still.
+    """
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """Return where an exception, and those before it, came from."""
+        parts: list[str] = []
+        error = ei[1]
+        while error is not None and len(parts) < MOST_CAUSES:
+            places = [
+                f'  File "{frame.f_code.co_filename}", line {line}, in {frame.f_code.co_name}'
+                for frame, line in walk_tb(error.__traceback__)
+            ]
+            parts.insert(0, "\n".join(["Traceback:", *places, f"{type(error).__name__}: {error}"]))
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return "\n\n".join(parts)
+
+
 def set_up_log(level: int = logging.INFO, *, with_time: bool = False) -> None:
     """Write the service's log to stderr, where systemd takes it from; bounded.
 
@@ -67,6 +92,6 @@ def set_up_log(level: int = logging.INFO, *, with_time: bool = False) -> None:
     """
     handler = logging.StreamHandler()
     at = "%(asctime)s " if with_time and "JOURNAL_STREAM" not in os.environ else ""
-    handler.setFormatter(logging.Formatter(f"{at}%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(PlainTraceback(f"{at}%(levelname)s %(name)s: %(message)s"))
     handler.addFilter(LogLimit())
     logging.basicConfig(level=level, handlers=[handler])

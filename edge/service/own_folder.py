@@ -7,6 +7,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+from edge.aside import promptly
 from edge.errors import StoreError
 
 if TYPE_CHECKING:
@@ -38,13 +39,13 @@ class OwnFolder:
 def _opened(path: Path) -> int | None:
     """Return a descriptor of the mark; reading is enough to hold it. None on a card that gives neither."""
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return promptly("own-folder", lambda: os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         problem = error
     try:
         # The card may have turned read-only, as the kernel does after errors: `flock` needs no right to
         # write.
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return promptly("own-folder", lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
     except OSError:
         logger.error("%s: nobody can see that a door runs here: %s", path, problem)  # noqa: TRY400
         return None

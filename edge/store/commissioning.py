@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from edge.aside import DEADLINE_SECONDS, begin_beside
+from edge.aside import promptly
 from edge.durable import write_whole
 
 if TYPE_CHECKING:
@@ -58,9 +58,7 @@ class CommissioningBook:
         self._proofs: dict[CommissioningStep, CommissioningProof] = {}
         self._is_new = False
         try:
-            # A start waits no longer for a card that hangs than for one that fails.
-            text = begin_beside("commissioning", lambda: path.read_text(encoding="utf-8"))
-            self._read(json.loads(text.wait(DEADLINE_SECONDS)))
+            self._read(json.loads(promptly("commissioning", lambda: path.read_text(encoding="utf-8"))))
         except FileNotFoundError:
             pass
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 
-from edge.runtime.log_limit import MOST_A_MINUTE, LogLimit
+from edge.runtime.log_limit import MOST_A_MINUTE, LogLimit, PlainTraceback
 
 
 def record(line: int, text: str = "%s failed", *values: object) -> logging.LogRecord:
@@ -27,3 +28,29 @@ def test_a_noisy_place_silences_no_other():
     for _ in range(1000):
         limit.filter(record(7))
     assert limit.filter(record(8))
+
+
+def refuse(what: str) -> None:
+    raise ValueError(what)
+
+
+def told(fail: str) -> str:
+    try:
+        try:
+            refuse(fail)
+        except ValueError as error:
+            raise RuntimeError("given up") from error
+    except RuntimeError:
+        line = record(7)
+        line.exc_info = sys.exc_info()
+        return PlainTraceback("%(message)s").format(line)
+    raise AssertionError("nothing failed")
+
+
+def test_a_failure_is_told_by_place_and_without_reading_the_program():
+    """A dying card that hangs would hold up the log, and with it every thread of the door."""
+    text = told("no room")
+    assert text.index("ValueError: no room") < text.index("RuntimeError: given up")
+    assert f'File "{__file__}"' in text
+    assert "in refuse" in text
+    assert "raise ValueError" not in text  # the program's own text

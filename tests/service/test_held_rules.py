@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import threading
+
 import pytest
 
+from edge.aside import simulated
 from edge.errors import ConfigError, SyncError
 from edge.panel.rule_file import RuleFile
 from edge.runtime.clock import ManualClock
 from edge.service.property.rules import HeldRules
 from edge.wire.rules import DesiredRules, digest_of
+from tests.fakes.deadlines import Deadlines
 from tests.sync.hubside import MemoryJournal
 
 OLD = '[levels.resident]\nschedule = "always"\n'
@@ -97,3 +102,11 @@ def test_rules_that_were_replaced_before_a_power_cut_are_told_after_it(door):
     for _ in range(2):
         door.take(7, OLD, NEW)
     assert [(one.kind, one.data["rev"]) for one in door.journal.drafts] == [("rules.taken", 7)]
+
+
+def test_a_start_does_not_wait_for_a_card_that_hangs(door):
+    os.mkfifo(door.taken)
+    with simulated(Deadlines(threading.Event())):
+        door.start()
+    door.taken.write_text("{}")  # lets go of whoever waits at the pipe
+    assert door.held.reported().rev == 0

@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from edge.aside import DEADLINE_SECONDS, Aside, begin_beside, monotonic
+from edge.aside import Aside, monotonic, promptly
 from edge.config.remote import AT_START, remote_values, with_remote
 from edge.durable import write_whole
 from edge.errors import ConfigError, FacegateError, StoreError, SyncError
@@ -59,8 +59,7 @@ class Configuration:
         self._is_unread = self._is_lost = False
         self._kept, self._wanted = Kept(), installed
         try:
-            # A start waits no longer for a card that hangs than for one that fails.
-            self._count(begin_beside("configuration", lambda: _read(path)).wait(DEADLINE_SECONDS))
+            self._count(promptly("configuration", lambda: _read(path)))
         except FileNotFoundError:
             pass
         except (OSError, ValueError) as error:

@@ -7,6 +7,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
+from edge.aside import promptly
 from edge.domain import EventDraft
 from edge.durable import write_whole
 from edge.errors import ConfigError, StoreError, SyncError
@@ -144,7 +145,7 @@ class HeldRules:
 def _load(path: Path) -> tuple[int, str | None]:
     """Return the newest revision that was seen, and why it was refused; `LOST` where that is unreadable."""
     try:
-        fields = json.loads(path.read_bytes())
+        fields = json.loads(promptly("rules-taken", path.read_bytes))
         return int(fields["rev"]), None if fields["refused"] is None else str(fields["refused"])
     except FileNotFoundError:
         return 0, None
