@@ -117,6 +117,18 @@ def like_folder(path: Path) -> None:
         os.close(folder)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder for one account alone, unless there is one; root's is of whom the one around it is."""
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        # Left as it is, even if it is root's: whoever has the folder around it may have put it there.
+        if not folder.is_dir():
+            raise
+    else:
+        like_folder(folder)
+
+
 def let_group(path: Path, rights: int) -> None:
     """Give the group these rights (such as 0o060) to what lies in a folder that accounts share.
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from edge.durable import let_group, like_folder
+from edge.durable import let_group, like_folder, make_folder
 from edge.errors import StoreError
 from edge.store.sealer import AesGcmSealer, file_key
 from facegate_hub.community.book import Book
@@ -56,8 +56,7 @@ def open_book(site: Path, url: str | None, clock: Clock) -> Book:
     The key that seals texts is made in `community` (mode 0600) when there is none; keep a copy elsewhere.
     """
     folder = site / FOLDER
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    like_folder(folder)
+    make_folder(folder)
     key = file_key(folder / KEY_FILE)
     like_folder(folder / KEY_FILE)
     let_group(folder / KEY_FILE, 0o040)

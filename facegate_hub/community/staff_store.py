@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from edge.durable import let_group, like_folder, write_whole
+from edge.durable import let_group, like_folder, make_folder, write_whole
 from edge.errors import StoreError
 from edge.store.sealer import AesGcmSealer, file_key
 from facegate_hub.community.book import SYSTEM, Change, Doer
@@ -245,8 +245,7 @@ def open_staff(site: Path, book: Book) -> StaffStore:
     Raises `StoreError` or `KeyUnavailable` when it cannot be opened.
     """
     folder = site / FOLDER
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    like_folder(folder)
+    make_folder(folder)
     is_shared = bool(folder.stat().st_mode & stat.S_ISGID)  # with the account of the console
     if not is_shared:
         folder.chmod(0o700)

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from edge.cli import app
-from edge.durable import like_folder
+from edge.durable import like_folder, make_folder
 from edge.runtime.clock import SystemClock
 from edge.site.provision import Site
 from facegate_hub.community.database import open_book
@@ -71,3 +71,12 @@ def test_a_link_or_a_second_name_gives_nobody_what_is_roots(tmp_path):
     for name in ("link", "name", "made"):
         like_folder(folder / name)
     assert (secret.stat().st_uid, (folder / "made").stat().st_uid) == (0, HUB)
+
+
+def test_a_folder_of_roots_that_somebody_moved_there_is_not_given_away(tmp_path):
+    os.chown(tmp_path, HUB, HUB)
+    moved, made = tmp_path / "moved", tmp_path / "made"
+    moved.mkdir(mode=0o700)
+    for folder in (moved, made):
+        make_folder(folder)
+    assert (moved.stat().st_uid, made.stat().st_uid) == (0, HUB)
