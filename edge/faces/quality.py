@@ -65,7 +65,8 @@ class QualityLimits:
     max_yaw_deg: float = 35.0
     """Beyond it the far eye is guessed."""
     max_pitch_deg: float = 35.0
-    """As the yaw; not measured."""
+    """As the yaw. Of 1,302 portraits none has more than 27; the 7 of 20 and more had 0.53 to 0.60 to another
+    photo (median), those below 0.55 to 0.67. Beyond it nothing was measured."""
     max_roll_deg: float = 40.0
     """Of 260 people 95 % reached 0.40 to another photo of theirs; tilted by 20 degrees 90 %, by 30 56 %, by
     40 28 %. Strangers were no more alike (99.9 % under 0.30 at each), and whom a tilt hides is not called
