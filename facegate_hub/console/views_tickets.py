@@ -89,7 +89,7 @@ def new(ask: PageAsk) -> Response:
     if ask.request.method == "GET":
         return ask.page("new.html", accounts=_staff(ask))
     report = report_of(ask, ask.form.get("flat", "").strip() or None, None)
-    number, code = ask.office.tickets.report(ask.asker, report)
+    number, code = ask.once(lambda: ask.office.tickets.report(ask.asker, report))
     return ask.page("slip_paper.html", number=number, code=code, url=f"{ask.office.url}/slip")
 
 

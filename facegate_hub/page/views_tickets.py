@@ -47,7 +47,7 @@ def new(ask: PageAsk) -> Response:
     alike = [] if ask.form.get("anyway") else ask.office.tickets.alike(ask.asker, report)
     if alike:
         return ask.page("new.html", flats=flats, staff=staff, given=ask.form, alike=alike)
-    number, _ = ask.office.tickets.report(ask.asker, report)
+    number, _ = ask.once(lambda: ask.office.tickets.report(ask.asker, report))
     return ask.to(f"/tickets/{number}")
 
 

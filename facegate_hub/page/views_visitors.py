@@ -25,7 +25,8 @@ def visitors(ask: PageAsk) -> Response:
     """Return a resident's passes and the form of a new one, or wish for it."""
     assert ask.person is not None  # noqa: S101 - the table lets nobody else in
     if ask.request.method == "POST":
-        identity = ask.office.visits.wish(ask.asker, _wish(ask))
+        wish = _wish(ask)
+        identity = ask.once(lambda: ask.office.visits.wish(ask.asker, wish))
         return ask.to(f"/visitors/{identity}")
     found = ask.office.visits.of_person(ask.person.id)
     lengths = [hours for hours in LENGTHS if hours <= ask.office.terms.pass_hours]

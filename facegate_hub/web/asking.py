@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import math
 import secrets
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -43,10 +44,14 @@ if TYPE_CHECKING:
     from facegate_hub.web.form_pages import FormPages
     from facegate_hub.web.office import WebOffice
 
+T = TypeVar("T")
+
 UNASKED_HEADER = "x-facegate-unasked"
 """A header of requests that a page makes by itself: they do not extend the session."""
 MOST_FILES, MOST_FIELDS = 3, 200
-NOT_SHOWN = frozenset({"csrf", "password", "pin", "card", "digits", "code", "answer"})
+ONCE = "once"
+"""A field that tells one form that was shown from the next one (see `SentOnce`)."""
+NOT_SHOWN = frozenset({"csrf", ONCE, "password", "pin", "card", "digits", "code", "answer"})
 """Fields that no page shows again: secrets, and what no person typed."""
 LEAST_SHOWN = 12
 """Characters of a text that would be missed; what is shorter was chosen, or is typed again in a moment."""
@@ -112,6 +117,17 @@ class PageAsk:
     def csrf(self) -> str:
         """What a form of this browser brings along."""
         return hmac.digest(self.office.secret, self.token.encode(), "sha256").hex()
+
+    def once(self, make: Callable[[], T]) -> T:
+        """Return what `make` returns, or returned when this very form was sent before."""
+        if not self.form.get(ONCE):
+            return make()
+        # With all that was typed: whoever goes back and writes something else means something else.
+        typed = sorted((name, text) for name, text in self.form.items() if name != "csrf")
+        sent = hashlib.sha256(repr((self.token, self.request.url.path, typed)).encode())
+        for picture in self.files:
+            sent.update(hashlib.sha256(picture).digest())
+        return self.office.once.answer(sent.hexdigest(), make)
 
     @property
     def host(self) -> str:
@@ -201,6 +217,7 @@ class PageAsk:
             zone=zone_name(self.office.terms.zone, language),
             versioned=versioned,
             csrf=self.csrf,
+            once=new_token(),
             **values,
         )
         return self.keep(HTMLResponse(text, status))

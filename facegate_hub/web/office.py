@@ -28,6 +28,7 @@ from facegate_hub.community.tickets import Tickets
 from facegate_hub.community.uptime import read_doors
 from facegate_hub.community.visits import VisitorPasses
 from facegate_hub.community.wall import read_wall
+from facegate_hub.web.once import SentOnce
 from facegate_hub.web.ticket_pages import CHOICES
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class WebOffice:
     """What people call the doors that have a name, by id."""
     logins: LoginGuard
     refusals: RefusalLog
+    once: SentOnce
     secret: bytes
     """What forms' tokens are made with; the same after a restart, so that a form that is open stays good."""
     kind: str = "person"
@@ -124,6 +126,7 @@ class WebOffice:
             door_names=partial(called_doors, book),
             logins=LoginGuard(book.clock),
             refusals=RefusalLog(book.clock, _log_refusal),
+            once=SentOnce(book.clock),
             # With the cookie's name: page and console share the book's secret, and a form's token of one must
             # not be valid at the other.
             secret=hashlib.sha256(cookie.encode() + book.secret).digest(),

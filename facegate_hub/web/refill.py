@@ -92,8 +92,10 @@ class _Forms(HTMLParser):
         """Return which form of the page was sent, by what it sends unseen."""
         for place, hidden in self.hidden.items():
             # Several forms of a page may have the same address (one for each door); their hidden fields tell
-            # them apart. The token is the same in all of them and may have changed since.
-            if all(sent.said(name) == value for name, value in hidden.items() if name != "csrf"):
+            # them apart. The token is the same in all of them and may have changed since; so may what tells
+            # one showing of the form from the next.
+            own = {name: value for name, value in hidden.items() if name not in {"csrf", "once"}}
+            if all(sent.said(name) == value for name, value in own.items()):
                 return place
         return None
 
