@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from edge.domain import Box
+from edge.faces.liveness.light import BRIGHTENED_TO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +79,29 @@ def context_chip(
     """
     left, top, right, bottom = context_window(fit(box), scale, image.shape[1], image.shape[0])
     return _averaged(image[top:bottom, left:right], side_px)
+
+
+def dimmed_chip(image: Image, box: Box, scale: float, side_px: int) -> Image:
+    """Return what `context_chip` does, a face that is brighter than `light.BRIGHTENED_TO` made that bright.
+
+    How bright a screen is says nothing about life, and faceplugin goes by it: see docs/pad.md, "Brightness".
+    Moved, not multiplied: contrast and grain stay as they came.
+    """
+    chip = context_chip(image, box, scale, side_px)
+    fitted = mapped_box(box)
+    left, top, right, bottom = context_window(fitted, scale, image.shape[1], image.shape[0])
+    across, down = side_px / (right - left), side_px / (bottom - top)
+    x0, x1 = _part(fitted.left - left, fitted.right - left, across, side_px)
+    y0, y1 = _part(fitted.top - top, fitted.bottom - top, down, side_px)
+    bright = cv2.mean(cv2.cvtColor(chip[y0:y1, x0:x1], cv2.COLOR_BGR2GRAY))[0]
+    table = np.maximum(np.arange(256) - max(round(bright - BRIGHTENED_TO), 0), 0)
+    return np.asarray(cv2.LUT(chip, table.astype(np.uint8)), np.uint8)
+
+
+def _part(low: float, high: float, scale: float, side_px: int) -> tuple[int, int]:
+    """Return where `low` to `high` lies along a side of the chip; at least one pixel of it."""
+    first = min(max(int(low * scale), 0), side_px - 1)
+    return first, min(max(int(high * scale), first + 1), side_px)
 
 
 def _averaged(cut: Image, side_px: int) -> Image:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from edge.errors import FrameRefused, ModelCorrupt
-from edge.faces.liveness.chips import context_chip, sized_box, texture_chip
+from edge.faces.liveness.chips import context_chip, dimmed_chip, sized_box, texture_chip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,7 @@ SPECS = {
         NetSpec("silentface-2.7", "silentface", partial(_pair_chip, scale=2.7), 80, 3, 1),
         NetSpec("silentface-4.0", "silentface", partial(_pair_chip, scale=4.0), 80, 3, 1),
         # its own JavaScript feeds RGB, which separates worse (AUC .931 instead of .985)
-        NetSpec("faceplugin", "faceplugin", partial(context_chip, scale=2.7, side_px=128), 128, 3, 0),
+        NetSpec("faceplugin", "faceplugin", partial(dimmed_chip, scale=2.7, side_px=128), 128, 3, 0),
         NetSpec(
             "texture", "texture", partial(texture_chip, side_px=128), 128, 2, 0, is_rgb=True, scale=1 / 255
         ),

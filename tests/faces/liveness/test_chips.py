@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.domain import Box
-from edge.faces.liveness.chips import context_chip, context_window, mapped_box, texture_chip
+from edge.faces.liveness.chips import (
+    context_chip,
+    context_window,
+    dimmed_chip,
+    mapped_box,
+    texture_chip,
+)
+from edge.faces.liveness.light import BRIGHTENED_TO
+from edge.faces.liveness.nets import SPECS
 
 
 def picture(width: int = 200, height: int = 160) -> np.ndarray:
@@ -112,3 +120,66 @@ class TestChips:
             return
 
         assert texture_chip(picture(), box, 128).shape == (128, 128, 3)
+
+
+class TestDimmedChip:
+    FACE = Box(250, 150, 400, 350)
+
+    @staticmethod
+    def scene() -> np.ndarray:
+        """Light and dark that survive averaging; green a little brighter than blue and red."""
+        rows, columns = np.mgrid[0:480, 0:640]
+        grey = 125 + 55 * np.sin(columns / 10) * np.where(rows % 120 < 60, 1, -1)
+        return np.stack([grey - 8, grey + 8, grey - 8], axis=2).astype(np.uint8)
+
+    def face_of(self, chip: np.ndarray) -> np.ndarray:
+        """The grey face in the middle of a chip that is 2.7 faces wide."""
+        return cv2.cvtColor(chip[41:87, 41:87], cv2.COLOR_BGR2GRAY)
+
+    @pytest.mark.parametrize("more", [60, 30, -10])
+    def test_a_bright_screen_is_shown_to_faceplugin_as_a_dim_one(self, more):
+        image = self.scene()
+        other = np.clip(image.astype(int) + more, 0, 255).astype(np.uint8)
+
+        shown, again = (SPECS["faceplugin"].chip(one, self.FACE) for one in (image, other))
+
+        assert np.abs(shown.astype(int) - again.astype(int)).mean() < 2
+
+    def test_the_face_decides_and_not_the_window_behind_it(self):
+        backlit = self.scene()
+        backlit[:, :200] = backlit[:, 450:] = 255
+
+        face = self.face_of(dimmed_chip(backlit, self.FACE, 2.7, 128))
+
+        assert face.mean() == pytest.approx(BRIGHTENED_TO, abs=4)
+
+    def test_a_face_at_the_edge_is_measured_where_it_is(self):
+        image = np.full((480, 640, 3), 230, np.uint8)
+        box = Box(0, 150, 150, 350)
+        image[150:360, :165] = 160
+
+        chip = dimmed_chip(image, box, 2.7, 128)
+
+        assert chip.min() == pytest.approx(BRIGHTENED_TO, abs=4)
+
+    def test_a_face_that_is_no_brighter_is_shown_as_it_is(self):
+        image = (self.scene() * 0.8).astype(np.uint8)
+
+        np.testing.assert_array_equal(
+            dimmed_chip(image, self.FACE, 2.7, 128), context_chip(image, self.FACE, 2.7, 128)
+        )
+
+    def test_contrast_and_grain_stay_as_they_came(self):
+        grain = np.random.default_rng(4).normal(170, 6, (480, 640, 3))
+        image = np.clip(grain, 0, 255).astype(np.uint8)
+
+        dimmed = dimmed_chip(image, self.FACE, 2.7, 128)
+
+        assert dimmed.std() == pytest.approx(context_chip(image, self.FACE, 2.7, 128).std(), rel=0.02)
+
+    @settings(deadline=None, max_examples=50)
+    @given(st.floats(-60, 240), st.floats(-60, 200), st.floats(4, 400), st.floats(4, 400))
+    def test_any_box_gives_a_chip(self, left, top, width, height):
+        box = Box(left, top, left + width, top + height)
+
+        assert dimmed_chip(picture(), box, 2.7, 128).shape == (128, 128, 3)
