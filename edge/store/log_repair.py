@@ -44,7 +44,8 @@ IN_USE = (128, 1)
 MASK = 0xFFFFFFFF
 
 _opened: set[tuple[int, int]] = set()
-_looking = threading.Lock()
+_looking: dict[tuple[int, int], threading.Lock] = {}
+"""One for each file: where the card hangs at one, the others are opened all the same."""
 
 
 def repair_log(path: Path) -> None:
@@ -54,9 +55,9 @@ def repair_log(path: Path) -> None:
     is no single bit stays as it is: a commit that a power cut tore ends the log. Raises OSError.
     """
     log = path.with_name(f"{path.name}-wal")
-    with _looking:
-        found = path.stat()
-        key = found.st_dev, found.st_ino
+    found = path.stat()
+    key = found.st_dev, found.st_ino
+    with _looking.setdefault(key, threading.Lock()):
         if key in _opened:
             return
         if log.exists() and not is_in_use(path.with_name(f"{path.name}-shm")):

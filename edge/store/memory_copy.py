@@ -27,6 +27,8 @@ _kept: dict[tuple[int, int], int] = {}
 _readers: Counter[tuple[int, int]] = Counter()
 """How many read of each just now."""
 _keeping = threading.Lock()
+_opening: dict[tuple[int, int], threading.Lock] = {}
+"""One for each file: where the card hangs at one, the others are opened all the same."""
 
 
 def memory_copy(path: Path) -> sqlite3.Connection:
@@ -95,12 +97,19 @@ def kept_descriptor(path: Path) -> Iterator[int]:
     """
     status = path.stat()
     key = status.st_dev, status.st_ino
-    with _keeping:
-        if key not in _kept:
-            _let_go_of_deleted()
-            _kept[key] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        _readers[key] += 1
-        descriptor = _kept[key]
+    with _opening.setdefault(key, threading.Lock()):
+        with _keeping:
+            descriptor = _kept.get(key)
+            gone = _deleted() if descriptor is None else []
+            _readers[key] += descriptor is not None
+        for one in gone:
+            os.close(one)
+        if descriptor is None:
+            # No other file waits meanwhile: on a card that hangs this returns after half a minute, or never.
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            with _keeping:
+                _kept[key] = descriptor
+                _readers[key] += 1
     try:
         yield descriptor
     finally:
@@ -108,9 +117,9 @@ def kept_descriptor(path: Path) -> Iterator[int]:
             _readers[key] -= 1
 
 
-def _let_go_of_deleted() -> None:
-    """Close what is kept of files that have no name any more: they hold room, and descriptors are few."""
-    for key, descriptor in list(_kept.items()):
-        if not _readers[key] and not os.fstat(descriptor).st_nlink:
-            os.close(_kept.pop(key))
-            del _readers[key]
+def _deleted() -> list[int]:
+    """Return what is to be closed, of files without a name: they hold room, and descriptors are few."""
+    unused = [key for key in _kept if not _readers[key] and not os.fstat(_kept[key]).st_nlink]
+    for key in unused:
+        del _readers[key]
+    return [_kept.pop(key) for key in unused]
