@@ -134,7 +134,8 @@ class Sensors:
         self._wirings = tuple(wirings)
         self._debouncers = {wiring.sensor: Debouncer(wiring.debounce_seconds) for wiring in wirings}
         self._chatter = {wiring.sensor: Chatter() for wiring in wirings}
-        self._raw: dict[Sensor, bool] = {}
+        self._raw: dict[Sensor, bool | None] = {}
+        """The last level of each, None for one that could not be read."""
         self._broken: dict[Sensor, str] = {}
 
     def poll(self, now: float) -> list[InputChange]:
@@ -149,16 +150,19 @@ class Sensors:
         self._levels.close()
 
     def _poll_one(self, wiring: SensorWiring, now: float) -> list[InputChange]:
-        sensor = wiring.sensor
+        sensor, why, active = wiring.sensor, "", None
         try:
             active = wiring.is_active(self._levels.read(sensor))
         except OSError as error:
-            return self._judge(sensor, f"cannot be read: {error}")
+            why = f"cannot be read: {error}"
+        # Also from a level to none, and back: a line that is read every other time is as loose.
         if active != self._raw.get(sensor, active):
             self._chatter[sensor].changed(now)
         self._raw[sensor] = active
         if self._chatter[sensor].is_loose(now):
             return self._judge(sensor, "chatters: loose wire or magnet too far away")
+        if active is None:
+            return self._judge(sensor, why)
         changes = self._judge(sensor, None)
         if changes:
             # The input works again. A new debouncer reports its level as a first reading, also where it is
@@ -170,11 +174,17 @@ class Sensors:
     def _judge(self, sensor: Sensor, why: str | None) -> list[InputChange]:
         if self._broken.get(sensor) == why:
             return []
+        if why is not None and _kind(why) == _kind(self._broken.get(sensor, "")):
+            return []  # the same for another reason is no other fault
         if why is None:
             del self._broken[sensor]
             return [InputChange(sensor, None, "")]
         self._broken[sensor] = why
         return [InputChange(sensor, None, why)]
+
+
+def _kind(why: str) -> str:
+    return why.partition(":")[0]
 
 
 class GpioLevels:

@@ -26,6 +26,16 @@ CONTACT = SensorWiring(Sensor.CONTACT, 22, "nc")
 REX = SensorWiring(Sensor.REX, 23, "no")
 
 
+class Failing(SimulatedLevels):
+    """Inputs that cannot be read, each time for another reason."""
+
+    reads = 0
+
+    def read(self, sensor: Sensor) -> bool:
+        self.reads += 1
+        raise OSError(f"error {self.reads}")
+
+
 @pytest.mark.parametrize("sensor", list(Sensor))
 @pytest.mark.parametrize("action", ["unlock", "release", ""])
 def test_an_input_that_is_to_do_more_than_be_observed_is_refused(sensor: Sensor, action: str) -> None:
@@ -140,6 +150,38 @@ def test_a_pin_used_twice_is_refused_and_the_first_given_back(factory: MockFacto
     with pytest.raises(LockError, match=r"sensors\.tamper: GPIO22 cannot be claimed"):
         GpioLevels(twice, factory)
     GpioLevels([CONTACT], factory).close()
+
+
+class Flickering(SimulatedLevels):
+    """Inputs that can be read every other time, each failure with another text."""
+
+    reads = 0
+
+    def read(self, sensor: Sensor) -> bool:
+        self.reads += 1
+        if self.is_flickering and self.reads % 2:
+            raise OSError(f"error {self.reads}")
+        return super().read(sensor)
+
+    is_flickering = True
+
+
+def test_an_input_that_can_be_read_now_and_then_is_one_fault_and_no_flood() -> None:
+    """Each poll told of a fault, and the next one that it was over: fifty events a second."""
+    levels = Flickering([CONTACT])
+    inputs = Sensors([CONTACT], levels)
+    told = [change for tick in range(3000) for change in inputs.poll(tick * 0.02)]
+    assert len(told) < 60
+    assert told[-1].fault == "chatters: loose wire or magnet too far away"
+    levels.is_flickering = False
+    calm = [change for tick in range(3000, 3700) for change in inputs.poll(tick * 0.02)]
+    assert [(one.active, one.fault) for one in calm] == [(None, ""), (False, None)]
+
+
+def test_an_input_that_fails_in_another_way_each_time_is_one_fault() -> None:
+    inputs = Sensors([CONTACT], Failing([CONTACT]))
+    told = [change for tick in range(3000) for change in inputs.poll(tick * 0.02)]
+    assert [one.fault for one in told] == ["cannot be read: error 1"]
 
 
 def test_a_chattering_contact_is_a_fault_until_it_is_calm() -> None:
