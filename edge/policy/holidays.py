@@ -60,8 +60,11 @@ def public_days(country: str, subdivision: str | None = None) -> PublicDays:
         calendar = library.country_holidays(country, subdiv=subdivision)
     except NotImplementedError as error:
         place = country if subdivision is None else f"{country}-{subdivision}"
+        known = library.list_supported_countries()
+        meant = f"; write {country.upper()}" if country.upper() in known and country not in known else ""
         raise ValueError(
-            f"{place} has no holiday calendar; use ISO 3166 codes, or list the days in [special_days]"
+            f"{place!r} has no holiday calendar{meant}; use ISO 3166 codes such as CN, or list the days in"
+            " [special_days]"
         ) from error
     return PublicDays(calendar)
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import replace
-from datetime import date  # noqa: TC003 - pydantic reads it at run time
+from datetime import date
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
 
 from edge.errors import ConfigError, IdentityRefused, did_you_mean, odd_sign_in
 from edge.identity import access_levels, resident_id
@@ -86,12 +94,22 @@ class _Lockout(_Table):
     switch_off: bool = False
 
 
+def _day(text: object, read: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return read(text)
+    except ValidationError as error:
+        raise PydanticCustomError("day", "this is no day of the calendar; write 2027-05-01") from error
+
+
+_Day = Annotated[date, WrapValidator(_day)]
+
+
 class _Rules(_Table):
     time_zone: str | None = None
     untrusted_clock: UntrustedClock = UntrustedClock.UNRESTRICTED
     strict_liveness: str = NEVER.name
     holidays: _Holidays | None = None
-    special_days: dict[date, str] = {}
+    special_days: dict[_Day, str] = {}
     schedules: dict[str, Days] = {}
     levels: dict[str, _Level] = {"resident": _Level(schedule=ALWAYS.name)}
     groups: dict[str, _Group] = {}

@@ -143,6 +143,17 @@ def test_public_holidays_come_from_the_library():
     assert not book.calendar.is_open(plan, datetime(2026, 12, 31, 23, 0, tzinfo=UTC))  # New Year's Day
 
 
+@pytest.mark.parametrize("day", ["2027-02-29", "2027/05/01", "01.05.2027", "2027年5月1日", "20270501", "5-1"])
+def test_a_special_day_that_is_none_says_how_to_write_one(day):
+    (line,) = mistakes(f'[special_days]\n"{day}" = "holiday"')
+    assert f"special_days.{day}: this is no day of the calendar; write 2027-05-01" in line
+
+
+def test_a_country_in_small_letters_says_what_to_write():
+    (line,) = mistakes('holidays = { country = "cn" }')
+    assert "'cn' has no holiday calendar; write CN" in line
+
+
 def test_every_mistake_is_named_at_once():
     text = """
         time_zone = "Asia/Shangai"
