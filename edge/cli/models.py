@@ -9,6 +9,7 @@ import click
 
 from edge.cli.data_dir import work_as_owner
 from edge.cli.json_option import json_option
+from edge.cli.rates import Measure
 from edge.errors import InstallError, ModelCorrupt, ModelMissing
 from edge.faces.install import Installer
 from edge.faces.manifest import Artefact, Model, ModelManifest, load_manifest
@@ -96,10 +97,12 @@ def install(names: tuple[str, ...], with_demo: bool, folder: Path | None) -> Non
     show_default=True,
     help="Order of the colours that it is fed.",
 )
-@click.option("--subtract", type=float, default=0.0, show_default=True, help="From each value 0..255.")
+@click.option(
+    "--subtract", type=Measure(-1e6, 1e6), default=0.0, show_default=True, help="From each value 0..255."
+)
 @click.option(
     "--divide",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Measure(0, 1e6, min_open=True),
     default=1.0,
     show_default=True,
     help="What each value is divided by afterwards.",

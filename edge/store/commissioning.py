@@ -54,7 +54,8 @@ class CommissioningBook:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = threading.Lock()
+        # Whoever asks waits for no card: a write may hang.
+        self._lock, self._writing = threading.Lock(), threading.Lock()
         self._proofs: dict[CommissioningStep, CommissioningProof] = {}
         self._is_new = False
         try:
@@ -79,14 +80,16 @@ class CommissioningBook:
 
     def begin_new(self) -> None:
         """Take note that this door has never been in use. Raises `OSError`."""
-        with self._lock:
-            self._is_new = True
+        with self._writing:
+            with self._lock:
+                self._is_new = True
             self._write()
 
     def put(self, step: CommissioningStep, proof: CommissioningProof) -> None:
         """Keep what came of a step, in place of what was kept of it. Raises `OSError`."""
-        with self._lock:
-            self._proofs[step] = proof
+        with self._writing:
+            with self._lock:
+                self._proofs[step] = proof
             self._write()
 
     def _read(self, kept: dict[str, Any]) -> None:
@@ -97,7 +100,7 @@ class CommissioningBook:
             )
 
     def _write(self) -> None:
-        proofs = {step.value: asdict(proof) for step, proof in self._proofs.items()}
+        proofs = {step.value: asdict(proof) for step, proof in self.proofs.items()}
         content = json.dumps({"is_new": self._is_new, "proofs": proofs}, indent=1, ensure_ascii=False)
         write_whole(self._path, content.encode())
 

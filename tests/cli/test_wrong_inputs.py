@@ -133,6 +133,7 @@ WRONG = [
     ("evaluate pad {} --page {}/none/x.md", USAGE, "there is no folder"),
     ("evaluate pad {} --series plain,odd", FAILED, "no series is called odd"),
     ("evaluate pad {} --reach nan", USAGE, "nan is not in the range"),
+    ("models add {}/clip.mp4 --sha256 00 --divide nan", USAGE, "nan is not in the range"),
     ("models remove yunet", FAILED, "added no model"),
     ("bench matcher --sizes ten", USAGE, "Did you mean"),
     ("bench panel {}/clip.mp4", FAILED, "not a video that FFmpeg can read"),

@@ -19,6 +19,7 @@ from edge.web.accounts import Role
 from tests.fakes.deadlines import Deadlines
 from tests.fakes.scene import START
 from tests.present import present
+from tests.waiting import PATIENCE, wait_until
 
 LOCK = CommissioningStep.LOCK
 WELL = CommissioningProof(True, "2026-11-29T12:00:00+00:00", "ines")
@@ -67,6 +68,30 @@ def test_a_start_does_not_wait_for_a_card_that_hangs(tmp_path):
     with simulated(Deadlines(is_well)):
         assert not CommissioningBook(path).proofs
     path.write_text("{}")  # lets go of whoever waits at the pipe
+
+
+def test_whoever_asks_waits_for_no_card_that_hangs(tmp_path):
+    """An order from afar asks whether the lock was seen to move."""
+    path = tmp_path / "commissioning.json"
+    book = CommissioningBook(path)
+    hanging = threading.Event()
+
+    class Slow(CommissioningProof):
+        """A proof that takes as long to be written as a card hangs."""
+
+        def __getattribute__(self, name):
+            if name == "went_well" and threading.current_thread() is not threading.main_thread():
+                hanging.wait(PATIENCE)
+            return super().__getattribute__(name)
+
+    writer = threading.Thread(target=book.put, args=(LOCK, Slow(True, WELL.at, WELL.by)), daemon=True)
+    writer.start()
+    wait_until(lambda: LOCK in book.proofs)
+    assert not book.waits_for_lock
+    assert writer.is_alive(), "nobody waited for it"
+    hanging.set()
+    writer.join(PATIENCE)
+    assert CommissioningBook(path).proofs[LOCK].by == "ines"
 
 
 def test_the_steps_are_done_on_the_page_and_each_is_in_the_journal(panel):
