@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge.camera.file import is_picture
 from edge.domain import Quality
 from edge.enrol.files import shots_of, shown
 from edge.enrol.shots import Harvest, Shot, ShotTaker, agreeing, matched_row
@@ -39,6 +40,9 @@ STORED = re.compile(
 
 NO_PICTURES = frozenset({"Thumbs.db", "desktop.ini"})
 """What Windows leaves in folders of photos."""
+
+NAMED = 5
+"""Pictures that are named in one refusal."""
 
 THIS_FILE = "\0"
 """Stands in a cached refusal where the file's name belongs."""
@@ -86,6 +90,7 @@ def load_folders(
     gallery = FolderGallery()
     harvests: dict[str, Harvest] = {}
     source = _Source(model_id, taker, cache)
+    gallery.refused += [told for folder in folders if folder.is_dir() and (told := _beside(folder))]
     for folder, path in _people(folders):
         name = _id_of(folder, gallery)
         if name is None:
@@ -128,6 +133,21 @@ def _id_of(folder: str, gallery: FolderGallery) -> str | None:
         return None
 
 
+def _beside(folder: Path) -> str:
+    """Say which pictures lie in a gallery and in nobody's folder; "" where none does."""
+    loose = sorted(
+        shown(Path(path.name)) for path in folder.iterdir() if _may_show(path) and is_picture(path)
+    )
+    if not loose:
+        return ""
+    named = ", ".join(loose[:NAMED]) + (", ..." if len(loose) > NAMED else "")
+    return f"{named}: nobody's; put each picture into a folder that is named after its person"
+
+
+def _may_show(path: Path) -> bool:
+    return path.is_file() and not path.name.startswith(".") and path.name not in NO_PICTURES
+
+
 def _people(folders: Sequence[Path]) -> Iterator[tuple[str, Path]]:
     for folder in folders:
         if not folder.is_dir():
@@ -136,7 +156,7 @@ def _people(folders: Sequence[Path]) -> Iterator[tuple[str, Path]]:
             )
         for person in sorted(path for path in folder.iterdir() if path.is_dir()):
             for path in sorted(person.iterdir()):
-                if path.is_file() and not path.name.startswith(".") and path.name not in NO_PICTURES:
+                if _may_show(path):
                     yield person.name, path
 
 

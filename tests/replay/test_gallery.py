@@ -32,6 +32,20 @@ def test_one_broken_picture_of_two_people_is_named_for_each_with_and_without_the
         assert str(tmp_path / "g" / "王五" / "王五.gif") in str(refused.value)
 
 
+def test_pictures_that_lie_beside_the_folders_are_named(tmp_path):
+    """Who put 李伟.jpg where the folders belong was told that there are no pictures."""
+    (tmp_path / "g").mkdir()
+    picture = cv2.imencode(".jpg", np.zeros((64, 64, 3), np.uint8))[1].tobytes()
+    for name in ("李伟.jpg", *(f"p{n}.jpg" for n in range(9)), ".hidden.jpg"):
+        (tmp_path / "g" / name).write_bytes(picture)
+    (tmp_path / "g" / "list.csv").write_text("id,name\n")
+    with pytest.raises(EnrolmentRefused, match="folder that is named after its person") as refused:
+        load_folders([tmp_path / "g"], "model", nobody_looks, None)
+    assert "p0.jpg, p1.jpg" in str(refused.value)
+    assert "hidden" not in str(refused.value)
+    assert "list.csv" not in str(refused.value)
+
+
 class Taker:
     """Takes the same shot of every picture and counts."""
 
