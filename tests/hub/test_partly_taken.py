@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import socket
 import socketserver
+import ssl
 import threading
 from email import message_from_bytes
 from email.policy import default
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from edge.events import Kind
 from edge.line_end import ended_after
+from edge.site.provision import Site
 from facegate_hub.alert_channels import load_alerts
 from facegate_hub.alerts import Alert, AlertSender
 from facegate_hub.events import EventSink
@@ -24,6 +26,9 @@ from tests.hub.entries import pack
 from tests.hub.journals import Journal
 from tests.hub.test_alerts import NOON, serving
 from tests.waiting import PATIENCE
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ANNA, BORIS, CHEN = (f"{name}@example.org" for name in ("anna", "boris", "chen"))
 
@@ -43,9 +48,11 @@ class PickyTalk(socketserver.StreamRequestHandler):
     """One conversation."""
 
     server: PickyPost
+    greets = True
 
     def handle(self):
-        self.say("220 here")
+        if self.greets:
+            self.say("220 here")
         people: list[str] = []
         for line in self.rfile:
             words = line.decode().strip().upper()
@@ -168,6 +175,68 @@ def test_who_tries_the_settings_is_told_whom_the_server_refuses(room, post):
     alert = Alert(0, "test", Kind.DOOR_FORCED, NOON, 1, None)
     with pytest.raises(RefusedForSome, match=r"boris@example.org \(550 no such person\)"):
         room.mail.send([alert])
+
+
+class SecuredPost(PickyPost):
+    """The same behind TLS: from the first byte on, or once it is asked for."""
+
+    def __init__(self, site: Path, *, at_once: bool) -> None:
+        super().__init__()
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(site / "broker" / "server.crt", site / "broker" / "server.key")
+        self.at_once = at_once
+        self.RequestHandlerClass = SecuredTalk
+
+
+class SecuredTalk(PickyTalk):
+    """One conversation with it."""
+
+    server: SecuredPost
+
+    def setup(self):
+        super().setup()
+        if self.server.at_once:
+            self.secure()
+
+    def secure(self):
+        self.connection = self.server.context.wrap_socket(self.request, server_side=True)
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)
+
+    def handle(self):
+        if not self.server.at_once:
+            self.say("220 here")
+            self.rfile.readline()
+            self.say("250-here\r\n250 STARTTLS")
+            assert self.rfile.readline().strip().upper() == b"STARTTLS"
+            self.say("220 go on")
+            self.secure()
+            self.greets = False  # the client begins anew, without one
+        super().handle()
+
+    def finish(self):
+        super().finish()
+        self.connection.close()
+
+
+@pytest.mark.parametrize("tls", ["tls", "starttls"])
+def test_a_server_behind_tls_is_asked_by_the_name_in_its_certificate(tmp_path, monkeypatch, tls):
+    """The line is made before it connects, so that it can be cut: TLS asks for the name all the same."""
+    site = tmp_path / "site"
+    Site.create(site, "Hill House", "mail.invalid")
+    monkeypatch.setenv("SSL_CERT_FILE", str(site / "broker" / "ca.crt"))
+    alert = Alert(0, "test", Kind.DOOR_FORCED, NOON, 1, None)
+    with serving(SecuredPost(site, at_once=tls == "tls")) as server:
+        for host, is_named in (("localhost", True), ("127.0.0.2", False)):
+            lines = ["[mail]", f'host = "{host}"', f"port = {server.server_address[1]}", f'tls = "{tls}"']
+            lines += ['sender = "gate@example.org"', f'to = ["{ANNA}"]']
+            (tmp_path / "alerts.toml").write_text("\n".join(lines))
+            (mail,), _ = load_alerts(tmp_path / "alerts.toml", "Hill House")
+            if is_named:
+                mail.send([alert])
+            else:
+                with pytest.raises(OSError, match=r"."):
+                    mail.send([alert])
+    assert [people for people, _ in server.seen] == [[ANNA]]
 
 
 class Chatter(socketserver.StreamRequestHandler):
