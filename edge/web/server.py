@@ -51,7 +51,8 @@ LESS_URGENT = 5
 class Served:
     """What is served: the application, its certificate and key, who hears that it begins, its cookie's name.
 
-    Cookies do not know ports: two applications on one host need two names.
+    Cookies do not know ports: two applications on one host need two names. `renew` is called every
+    `renew_seconds` for as long as it is served: a page may go on for longer than its certificate is valid.
     """
 
     app: Starlette
@@ -59,6 +60,8 @@ class Served:
     key: Path
     on_ready: Callable[[], object] = lambda: None
     cookie: str = COOKIE
+    renew: Callable[[], object] = lambda: None
+    renew_seconds: float = 86_400.0
 
 
 class PanelThread:
@@ -120,7 +123,7 @@ class PanelThread:
                 return
             served.on_ready()
             self._problem = ""
-            page.run(self._server)
+            page.run(self._server, served)
         if not self._stopping.is_set():
             raise FrontEnded(f"the process that faces the network ended ({page.process.returncode})")
 
@@ -134,7 +137,7 @@ def serve(served: Served, address: tuple[str, int]) -> None:
     """Serve until SIGTERM or SIGINT. Call from the main thread. Raises OSError for a busy port."""
     with facing_network(served, address) as page:
         served.on_ready()
-        page.run(PageServer(configuration(served)))
+        page.run(PageServer(configuration(served)), served)
 
 
 class PageServer(uvicorn.Server):
@@ -157,11 +160,15 @@ class PageProcesses:
     inner: socket.socket
     process: subprocess.Popen[bytes]
 
-    def run(self, server: uvicorn.Server) -> None:
+    def run(self, server: uvicorn.Server, served: Served) -> None:
         """Answer until `server` is told to exit, or the other half has ended."""
 
         def watch() -> None:
-            self.process.wait()
+            while self.process.poll() is None:
+                try:
+                    self.process.wait(served.renew_seconds)
+                except subprocess.TimeoutExpired:
+                    _renew(served)
             server.should_exit = True
 
         threading.Thread(target=watch, name="page-front", daemon=True).start()
@@ -193,6 +200,13 @@ def facing_network(served: Served, address: tuple[str, int]) -> Iterator[PagePro
         stack.callback(_end, process)
         public.close()  # the other half has it; a connection that nobody accepts must not wait here
         yield PageProcesses(inner, process)
+
+
+def _renew(served: Served) -> None:
+    try:
+        served.renew()
+    except Exception as error:  # noqa: BLE001 - the thread that calls has to see the other half end, too
+        logger.warning("page: the certificate %s cannot be renewed: %s", served.certificate, error)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

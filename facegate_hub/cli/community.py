@@ -10,6 +10,7 @@ import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -436,8 +437,9 @@ def _certified(folder: Path, app: Starlette, host: str, on_ready: Callable[[str]
     from edge.web.tls import own_certificate
 
     names = {host, "localhost", HERE} - EVERYWHERE
-    certificate, key, fingerprint = own_certificate(folder, sorted(names))
-    return Served(app, certificate, key, lambda: on_ready(fingerprint), cookie=app.state.cookie)
+    certified = partial(own_certificate, folder, sorted(names))
+    certificate, key, seen = certified()
+    return Served(app, certificate, key, partial(on_ready, seen), app.state.cookie, renew=certified)
 
 
 def _serve_one(

@@ -241,3 +241,19 @@ def test_it_ends_with_its_parent(tmp_path):
     site.client.close()
     site.thread.stop()
     assert not front.exists()
+
+
+def test_a_page_looks_after_its_certificate_for_as_long_as_it_is_served(tmp_path):
+    """One of the page's own is good for two years and a quarter, and a door may run for longer."""
+    certificate, key, _ = own_certificate(tmp_path, ["127.0.0.1"])
+    looks: list[int] = []
+
+    def renew() -> None:
+        looks.append(len(looks))
+        raise OSError("the card fails")  # once more all the same
+
+    served = Served(APP, certificate, key, renew=renew, renew_seconds=0.05)
+    thread = PanelThread(("127.0.0.1", free_port()), lambda _: served, print)
+    thread.start()
+    wait_until(lambda: len(looks) > 1, "a second look")
+    thread.stop()

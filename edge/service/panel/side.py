@@ -157,11 +157,12 @@ class PanelSide:
 
         section = self._section
         if section.cert_file is not None and section.key_file is not None:
-            certificate, key, fingerprint = given_certificate(section.cert_file, section.key_file)
+            certified = functools.partial(given_certificate, section.cert_file, section.key_file)
         else:
             names = {section.host, "localhost", "127.0.0.1", *own_addresses()} - EVERYWHERE
-            certificate, key, fingerprint = own_certificate(ties.door.data, sorted(names))
-        desk = self._desk(ties, fingerprint, stack)
+            certified = functools.partial(own_certificate, ties.door.data, sorted(names))
+        certificate, key, fingerprint = certified()
+        desk = self._desk(ties, stack)
 
         def ready() -> None:
             logger.info(
@@ -173,9 +174,9 @@ class PanelSide:
                     "panel: first-start code (首次启用码) for the first account: %s", desk.accounts.first_code
                 )
 
-        return Served(make_app(desk), certificate, key, ready)
+        return Served(make_app(desk), certificate, key, ready, renew=certified)
 
-    def _desk(self, ties: PanelTies, fingerprint: str, stack: ExitStack) -> PanelServices:
+    def _desk(self, ties: PanelTies, stack: ExitStack) -> PanelServices:
         from edge.service.panel.office import PanelContext, liveness_maker, open_desk  # noqa: PLC0415
 
         door, seeing = ties.door, ties.seeing
@@ -191,9 +192,9 @@ class PanelSide:
         # The detector is the recogniser's alone; the embedder answers several threads at once.
         models = None if seeing is None else replace(seeing.models, detector=load_detector())
         around = PanelContext(self.feed, self._clock, door.events)
-        return self._connected(open_desk(wish, models, around, stack), ties, fingerprint)
+        return self._connected(open_desk(wish, models, around, stack), ties)
 
-    def _connected(self, desk: PanelServices, ties: PanelTies, fingerprint: str) -> PanelServices:
+    def _connected(self, desk: PanelServices, ties: PanelTies) -> PanelServices:
         """Return the desk with everything that only a running door has."""
         from edge.service.panel.backup import backup_maker  # noqa: PLC0415 - as in `_made`
         from edge.service.panel.network import network_reader  # noqa: PLC0415
@@ -205,9 +206,9 @@ class PanelSide:
 
         def connected() -> NetworkState:
             state = network()
+            # As it is now: certificates are renewed while a door runs.
             if site is None:
-                return replace(state, fingerprint=fingerprint)
-            # As it is now: the site renews its certificates while a door runs.
+                return state
             return replace(state, fingerprint=fingerprint_in(site), certificate=public_certificate(site))
 
         liveness = "unavailable" if seeing is None else seeing.liveness.state
