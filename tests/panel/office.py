@@ -92,7 +92,7 @@ class PanelUnderTest:
         if self.desk.accounts.first_code:
             self.desk.accounts.put_back(account("first", Role.INSTALLER, "another good one"))
         if self.desk.accounts.all().get(name) is not role:
-            self.desk.accounts.put_back(account(name, role, PASSWORD))
+            self.desk.accounts.put_back(account(name, role, PASSWORD), self.desk.accounts.kept(name))
         browser = self.browser()
         browser.get("/login")
         assert browser.post("/login", name=name, password=PASSWORD).status_code == 200
