@@ -36,13 +36,18 @@ def write_first(path: Path, content: bytes) -> bool:
 
 
 def require_replaceable(path: Path) -> None:
-    """Raise OSError where a device, a pipe or a socket has this name: no file may take its place."""
-    try:
-        mode = path.lstat().st_mode
-    except FileNotFoundError:
-        return
-    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)):  # a folder is refused by rename
+    """Raise OSError where a device, a pipe or a socket has this name: a file that somebody names."""
+    mode = _mode_of(path)
+    if mode and not (stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)):  # folders: by rename
         raise OSError(errno.EEXIST, "a device, pipe or socket has this name, and no file", str(path))
+
+
+def _mode_of(path: Path) -> int:
+    """Return what kind of file has this name, 0 for none."""
+    try:
+        return path.lstat().st_mode
+    except FileNotFoundError:
+        return 0
 
 
 @contextmanager
@@ -50,9 +55,11 @@ def whole_file(path: Path) -> Iterator[io.BufferedWriter]:
     """Give a file to write (mode 0600) that becomes `path`, durably, when the block ends without error.
 
     It takes the place of a link of that name, not of what that leads to, and never that of a device: root
-    would have a file in place of /dev/stdout.
+    would have a file in place of /dev/stdout. A pipe in a folder of ours is no reason to keep nothing.
     """
-    require_replaceable(path)
+    mode = _mode_of(path)
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        require_replaceable(path)
     with _draft(path) as (draft, file):
         yield file
         _sync(file)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING
 
 import pytest
 
-from edge.durable import write_first, write_whole
+from edge.durable import require_replaceable, write_first, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,11 +39,29 @@ def test_a_folder_that_is_gone_is_told_by_the_file_that_was_to_be_there(
     assert failed.value.filename == str(path)
 
 
-def test_no_file_takes_the_place_of_a_pipe(tmp_path):
-    """As root `facegate backup /dev/stdout` would otherwise leave a machine without that device."""
+def test_no_file_that_somebody_names_takes_the_place_of_a_pipe(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with pytest.raises(OSError, match="no file"):
-        write_whole(pipe, b"x")
-    assert pipe.is_fifo()
-    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+        require_replaceable(pipe)
+
+
+def test_a_pipe_in_the_place_of_a_file_of_ours_is_no_reason_to_keep_nothing(tmp_path: Path) -> None:
+    pipe = tmp_path / "mode.json"
+    os.mkfifo(pipe)
+    write_whole(pipe, b"x")
+    assert pipe.read_bytes() == b"x"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+def test_no_file_takes_the_place_of_a_device(tmp_path: Path) -> None:
+    """As root `facegate backup /dev/stdout` would otherwise leave a machine without that device."""
+    device = tmp_path / "null"
+    try:
+        os.mknod(device, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("no device can be made here")
+    with pytest.raises(OSError, match="no file"):
+        write_whole(device, b"x")
+    assert device.is_char_device()
+    assert [path.name for path in tmp_path.iterdir()] == ["null"]
