@@ -129,8 +129,8 @@ def main(words: list[str] | None = None) -> NoReturn:
         _stop(str(error), EXIT_FAILED if may_pass(error) else EXIT_CONFIG)
     except FacegateError as error:
         _stop(str(error), EXIT_FAILED)
-    except (OSError, ModuleNotFoundError) as error:
-        if (line := _line_of(error)) is None:
+    except (OSError, ModuleNotFoundError, UnicodeEncodeError) as error:
+        if (line := _line_of(error, sys.argv[1:] if words is None else words)) is None:
             raise
         _stop(line, EXIT_FAILED)
 
@@ -143,8 +143,18 @@ def _run(words: list[str] | None) -> Any:
     return code
 
 
-def _line_of(error: OSError | ModuleNotFoundError) -> str | None:
+def _beyond_utf8(words: list[str]) -> str:
+    """Return the first word that is no UTF-8, its odd bytes by their numbers; "" where all are."""
+    shown = (word.encode("utf-8", "backslashreplace").decode() for word in words)
+    return next((seen for seen, word in zip(shown, words, strict=True) if seen != word), "")
+
+
+def _line_of(error: OSError | ModuleNotFoundError | UnicodeEncodeError, words: list[str]) -> str | None:
     """Return what is said of this error; None where it is a defect of the program: its place is wanted."""
+    if isinstance(error, UnicodeEncodeError):
+        # A terminal of another encoding typed 3栋1203; as a file's name such bytes are as good as any.
+        odd = _beyond_utf8(words)
+        return f"{odd}: this is not UTF-8; set the terminal to UTF-8 and type it again" if odd else None
     if isinstance(error, ModuleNotFoundError):
         return what_is_missing(error.name)
     if error.filename is not None:

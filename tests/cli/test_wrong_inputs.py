@@ -210,6 +210,19 @@ def test_output_for_which_there_is_no_room_is_one_clear_line(folder, typed):
     assert done.stderr == "facegate: what is told cannot be written: No space left on device\n"
 
 
+def test_what_a_terminal_of_another_encoding_typed_is_one_clear_line(tmp_path, capfd):
+    """Bytes of GBK, as Python has them among the words of a command."""
+    site = tmp_path / "site"
+    with pytest.raises(SystemExit):
+        main(["provision", "site", str(site), "--broker", "localhost"])
+    capfd.readouterr()
+    typed = "3栋1203".encode("gbk").decode("utf-8", "surrogateescape")
+    with pytest.raises(SystemExit) as left:
+        main(["hub", "--site", str(site), "roster", "remove", typed])
+    assert left.value.code == FAILED
+    assert capfd.readouterr().err.startswith("facegate: 3\\udcb6")
+
+
 def test_a_group_without_a_command_tells_what_there_is(capfd):
     """As help does, without a complaint above it."""
     with pytest.raises(SystemExit) as left:
