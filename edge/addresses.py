@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
@@ -69,9 +70,12 @@ class Address:
         return f"{self.scheme}://{user}{':' if password else ''}{password}@{self.place}{self.tail}"
 
     def wide_sign(self) -> str:
-        """Return the first wide sign in it; empty where all are plain. A password may have any sign."""
-        signs = f"{self.user or ''}{self.place}{self.tail}"
-        return next((sign for sign in signs if ord(sign) in _WIDE), "")
+        """Return the first wide sign that parts nothing where a plain one would; empty where none does.
+
+        A password may have any sign, and so may a path: /大门（北）.
+        """
+        user = (sign for sign in self.user or "" if sign in "：＠")
+        return next((sign for sign in (*user, *self.place) if ord(sign) in _WIDE), "")
 
     def masked(self) -> str:
         """Return it as settings may show it: no password, nor a path or query that may hold one."""
@@ -101,8 +105,12 @@ def masked(text: str) -> str:
 
 
 def is_ipv4(host: str) -> bool:
-    """Return whether a host is an IPv4 address of four numbers."""
-    return _IPV4.fullmatch(host) is not None and all(int(part) < 256 for part in host.split("."))
+    """Return whether numbers and dots are an IPv4 address, also a shortened one (127.1)."""
+    try:
+        socket.inet_aton(host)
+    except OSError:
+        return False
+    return True
 
 
 def login_alone(text: str) -> str:

@@ -100,7 +100,7 @@ def _require_a_place(address: Address | None) -> None:
     """Refuse an address whose host cannot be one."""
     host = "" if address is None else address.place.partition(":")[0]
     if _NUMBERS.fullmatch(host) and not is_ipv4(host):
-        raise ConfigError(f"camera.source: {host} is no address: IPv4 has four numbers, up to 255")
+        raise ConfigError(f"camera.source: {host} is no address: IPv4 has four numbers, each up to 255")
     # A sign of a password that was not escaped: what stands for the host is a part of it, and is not
     # repeated.
     if address is not None and not address.place:
