@@ -152,14 +152,21 @@ class TopicWorker:
             # Said first: out of the queue and not yet among the unconfirmed, it would pass for confirmed.
             self._is_sending = True
             topic, payload, retain = self._answers.popleft()
+            if len(payload) > self.most_bytes:
+                self._too_long(topic, payload)
+                continue
             try:
                 mid = session.publish(topic, payload, retain=retain)
             except TooLarge:
-                told = {"what": _what(topic), "size": len(payload), "most": self.most_bytes}
-                self.not_carried(topic, say("door_problem.too_long", **told))
+                self._too_long(topic, payload)
             else:
                 self._unconfirmed[mid] = (now, topic, len(payload))
         self._is_sending = False
+
+    def _too_long(self, topic: str, payload: bytes) -> None:
+        """Say that one message is lost; the connection, and all others, are not."""
+        told = {"what": _what(topic), "size": len(payload), "most": self.most_bytes}
+        self.not_carried(topic, say("door_problem.too_long", **told))
 
     def link_problem(self, now: float) -> str | None:
         """Return what is wrong with our own connection at `now` (monotonic), None: nothing known.

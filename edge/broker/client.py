@@ -35,7 +35,7 @@ TAKEN_OVER_AFTER = 3
 """So many connections in a row, each made and each ended within `STABLE_SECONDS`: another client with our
 id takes them, as the broker's rule is (MQTT 5, 3.1.4). A bad network fails to connect, too."""
 QUIET_SECONDS = 60.0
-LEAST_PACKET = 4096
+LEAST_PACKET = 8192
 """A broker that takes no more than this has another trouble than the length of our messages."""
 
 

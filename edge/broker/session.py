@@ -89,10 +89,14 @@ class BrokerSession:
 
     @property
     def maximum_packet(self) -> int:
-        """How many bytes one message may have here, its topic included; more would end the connection."""
+        """How many bytes one message should have here, its topic included; more would end the connection."""
+        return min(self._most_packet, self._announced)
+
+    @property
+    def _announced(self) -> int:
         properties = self._connack[1] if self._connack else None
         # A broker that says nothing sets no bound, but no door or hub would be handed more than this.
-        return min(self._most_packet, int(getattr(properties, "MaximumPacketSize", MAX_INCOMING_BYTES)))
+        return int(getattr(properties, "MaximumPacketSize", MAX_INCOMING_BYTES))
 
     @property
     def refused_bytes(self) -> int:
@@ -116,8 +120,9 @@ class BrokerSession:
         """
         # A broker ends the connection of a client that sends more than it announced (MQTT 5, 3.2.2.3.6), and
         # the same message would be sent again on the next connection, without end.
-        if (size := len(payload) + len(topic) + len(proof) + HEADER_BYTES) > self.maximum_packet:
-            raise TooLarge(f"{topic}: {size} bytes; this broker takes {self.maximum_packet}")
+        # What was only learnt from it is no bound here: an event that is longer alone is tried all the same.
+        if (size := len(payload) + len(topic) + len(proof) + HEADER_BYTES) > self._announced:
+            raise TooLarge(f"{topic}: {size} bytes; this broker takes {self._announced}")
         properties = None
         if said := [(DONE, str(done))] * (done > 0) + [(PROOF, proof)] * bool(proof):
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
