@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from contextlib import ExitStack, closing
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -118,7 +119,7 @@ def told(engine, name):
 def test_each_figure_of_a_door_is_what_the_list_of_doors_says(engine):
     """A problem of last week stayed 1 for ever; of a door in an older epoch nothing was behind."""
     now = time.time()
-    doors = {
+    doors: dict[str, dict[str, Any]] = {
         "well": {"epoch": 4, "rev": 7, "avail": "online"},
         "behind": {"epoch": 4, "rev": 5},
         "older": {"epoch": 3, "rev": 7},

@@ -1,4 +1,4 @@
-"""The same presentations as a harder door would see them: grey, dim, slow, far off, and side by side."""
+"""The same presentations as a harder door sees them: grey, dim, bright, slow, far off, and in company."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 DIM = (0.5, 1 / 3, 0.25)
 """Parts of the brightness."""
+BRIGHT = (1.3, 1.6, 2.0)
+"""Times the brightness: in the sun, or before a camera that exposes for something darker."""
 FPS = (12.0, 8.0, 5.0, 4.0, 3.0)
 SHRUNK = (0.75, 0.5, 0.35)
 """Parts of the size, the rest filled with grey: the same person or phone farther off."""
@@ -144,9 +146,9 @@ def as_grey(image: Image) -> Image:
     return np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
 
 
-def dimmed(part: float) -> Change:
-    """Return what leaves `part` of the brightness."""
-    return lambda image: np.asarray(image * part, np.uint8)
+def lit(part: float) -> Change:
+    """Return what makes the light `part` of what it was; what is white already stays white."""
+    return lambda image: np.asarray(np.minimum(image * part, 255), np.uint8)
 
 
 def shrunk(part: float) -> Change:
@@ -174,8 +176,13 @@ def grey(presentations: Sequence[Presentation]) -> list[tuple[str, list[Shown]]]
 
 def dim(presentations: Sequence[Presentation]) -> list[tuple[str, list[Shown]]]:
     """Return the presentations at parts of their brightness."""
+    return [(f"{part:.2f} of the light", [Shown((one,), lit(part)) for one in presentations]) for part in DIM]
+
+
+def bright(presentations: Sequence[Presentation]) -> list[tuple[str, list[Shown]]]:
+    """Return the presentations brighter than they were recorded."""
     return [
-        (f"{part:.2f} of the light", [Shown((one,), dimmed(part)) for one in presentations]) for part in DIM
+        (f"{part:g} times the light", [Shown((one,), lit(part)) for one in presentations]) for part in BRIGHT
     ]
 
 
@@ -204,5 +211,13 @@ def groups(presentations: Sequence[Presentation]) -> list[tuple[str, list[Shown]
     return [*named, ("a person beside a replay", mixed)]
 
 
-SERIES = {"plain": plain, "grey": grey, "dim": dim, "fps": fps, "shrunken": shrunken, "groups": groups}
+SERIES = {
+    "plain": plain,
+    "grey": grey,
+    "dim": dim,
+    "bright": bright,
+    "fps": fps,
+    "shrunken": shrunken,
+    "groups": groups,
+}
 """Every series by the name it is asked for with."""

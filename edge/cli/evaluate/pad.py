@@ -37,7 +37,7 @@ REACH = Measure(1, 20)
     "--series",
     "series",
     default="",
-    help="Play the recordings changed, comma-separated: plain, grey, dim, fps, shrunken, groups.",
+    help="Play the recordings changed, comma-separated: plain, grey, dim, bright, fps, shrunken, groups.",
 )
 @click.option(
     "--others",
