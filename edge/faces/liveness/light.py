@@ -24,7 +24,11 @@ DARK_FACE = 70.0
 """A face darker than this (mean, 0..255) is brightened before it is scored."""
 
 BRIGHTENED_TO = 110.0
-"""The middle of the living faces that the networks judge well: 104 to 142."""
+"""The middle of the living faces that the networks judge well: 104 to 142. A brighter one is shown to
+faceplugin as one of this (`chips.dimmed_chip`)."""
+
+WHITE = 250
+"""All three colours of a pixel that is as good as white: what was there is lost."""
 
 MOST_GAIN = 4.0
 """Beyond, eight bits hold too little of the face."""
@@ -98,14 +102,21 @@ def grain(image: Image, box: Box) -> float:
 
 
 def is_badly_lit(image: Image, box: Box, limits: GateLimits) -> bool:
-    """Return whether the face is in the dark, glaring, or has a bright window behind it.
+    """Return whether the face is in the dark, glaring, white in large part, or before a bright window.
 
     Brightness is the mean of the grey picture, 0..255; backlight the whole frame's over the
     face's. Measured on a picture shrunk to 64 pixels' width.
     """
     bright = face_brightness(image, box)
     backlight = _brightness(image) / max(bright, 1.0)
-    return not limits.min_brightness <= bright <= limits.max_brightness or backlight > limits.max_backlight
+    is_fair = limits.min_brightness <= bright <= limits.max_brightness and backlight <= limits.max_backlight
+    return not is_fair or white_part(image, box) > limits.max_white
+
+
+def white_part(image: Image, box: Box) -> float:
+    """Return how much of the face in `box` the camera has lost to white, 0..1; 0 outside the picture."""
+    face = _face_of(image, box)
+    return float((_shrunk(face).min(axis=2) >= WHITE).mean()) if face.size else 0.0
 
 
 def face_brightness(image: Image, box: Box) -> float:
@@ -121,5 +132,8 @@ def _face_of(image: Image, box: Box) -> Image:
 
 
 def _brightness(image: Image) -> float:
-    small = cv2.resize(image, (64, 64), interpolation=cv2.INTER_NEAREST)
-    return float(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).mean())
+    return float(cv2.cvtColor(_shrunk(image), cv2.COLOR_BGR2GRAY).mean())
+
+
+def _shrunk(image: Image) -> Image:
+    return np.asarray(cv2.resize(image, (64, 64), interpolation=cv2.INTER_NEAREST), np.uint8)

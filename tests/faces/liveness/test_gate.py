@@ -64,5 +64,18 @@ class TestLight:
 
         assert is_badly_lit(image, face().box, GateLimits()) is badly
 
+    @pytest.mark.parametrize(("rows", "badly"), [(40, False), (70, True)])
+    def test_a_face_that_is_white_in_large_part_is_badly_lit_though_its_mean_is_fair(self, rows, badly):
+        image = np.full((480, 640, 3), 120, np.uint8)
+        image[120 : 120 + rows, 250:380] = 255
+
+        assert is_badly_lit(image, face().box, GateLimits()) is badly
+
+    def test_a_strong_colour_is_not_white(self):
+        image = np.full((480, 640, 3), 120, np.uint8)
+        image[120:276, 250:380, 2] = 255
+
+        assert not is_badly_lit(image, face().box, GateLimits())
+
     def test_a_face_outside_the_picture_is_badly_lit(self):
         assert is_badly_lit(np.zeros((480, 640, 3), np.uint8), Box(700, 0, 800, 100), GateLimits())
