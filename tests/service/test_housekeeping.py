@@ -50,14 +50,17 @@ def keeper(chores, clock, folder, certain=None):
 
 def test_a_start_does_not_wait_for_a_card_that_hangs(tmp_path):
     """Else the door would not come up at all: systemd ends a start that takes two minutes."""
-    os.mkfifo(tmp_path / "chores-done")
+    done, stuck = tmp_path / "chores-done", tmp_path / "stuck"
+    os.mkfifo(done)
     clock, chore, is_well = ManualClock(), Works(), threading.Event()
     with simulated(Deadlines(is_well)):
         chores = keeper({"chore": chore}, clock, tmp_path)
         chores.step()
         assert chore.asked == []
+        done.rename(stuck)
+        done.write_text(f"{clock.monotonic() - 2 * DAY_SECONDS:.0f}\n")
         is_well.set()
-        (tmp_path / "chores-done").write_text(f"{clock.monotonic() - 2 * DAY_SECONDS:.0f}\n")
+        os.close(os.open(stuck, os.O_RDWR))  # what hung goes on
         wait_until(lambda: chores.step() or chore.asked)
 
 
