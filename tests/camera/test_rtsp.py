@@ -206,7 +206,7 @@ def test_a_closed_port_and_a_wrong_path_are_refused(rtsp: RtspCamera) -> None:
 PRINTS_ALL_IT_CAN = """
 import logging, sys, time, traceback
 from edge.camera.source import CameraSpec, camera_opener
-from edge.errors import CameraLost
+from edge.errors import CameraLost, ConfigError
 from edge.runtime.clock import SystemClock
 logging.basicConfig(level=logging.DEBUG)
 for url in sys.argv[1:]:
@@ -215,7 +215,7 @@ for url in sys.argv[1:]:
     try:
         camera = camera_opener(spec, SystemClock())()
         print(camera.name, camera.read(), camera)
-    except CameraLost:
+    except (CameraLost, ConfigError):
         traceback.print_exc()
 """
 
@@ -233,6 +233,7 @@ def test_credentials_work_and_are_shown_nowhere(locked_rtsp: RtspCamera) -> None
     command = [sys.executable, "-c", PRINTS_ALL_IT_CAN, *urls]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert shown.stdout.count("Frame(seq=0") == 1
-    assert shown.stderr.count("edge.errors.CameraLost") == 4
+    assert shown.stderr.count("edge.errors.CameraLost") == 3
+    assert shown.stderr.count("edge.errors.ConfigError") == 1, "a port that there is not is no lost camera"
     assert "hunter2" not in shown.stdout + shown.stderr
     assert "keeper" not in shown.stdout + shown.stderr

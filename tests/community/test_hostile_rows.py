@@ -2,6 +2,7 @@
 
 import json
 from contextlib import closing
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
@@ -48,10 +49,14 @@ def batches():
             continue
 
 
+def shown(at, form):
+    return datetime.fromtimestamp(at, UTC).strftime(form)
+
+
 def test_no_event_of_a_door_takes_the_history_away(gate):
     EventSink(gate.engine).commit(list(batches()))
     office = SimpleNamespace(terms=gate.compound.terms)
-    ask = cast("PageAsk", SimpleNamespace(language="en", office=office, local=str))
+    ask = cast("PageAsk", SimpleNamespace(language="en", office=office, local=shown))
     rows = [_row(ask, event) for event in history(gate.engine, None)]
     assert len(rows) > 100
     assert all(isinstance(cell, str) for row in rows for cell in row.values())
