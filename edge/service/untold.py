@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import closing
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from edge.domain import EventDraft
 from edge.errors import StoreError
@@ -55,20 +55,22 @@ class UntoldFile(Protocol):
 class UntoldEvents:
     """The events that a file of one data folder still keeps. One for a file in a process; any thread.
 
-    `file` is its path, its schema, and what opens it. `record` returns None for what waits in memory: the
+    Each kind of file is a class of its own below. `record` returns None for what waits in memory: the
     file keeps such an event until the journal has it on the disk, however this process ends. `is_restored`
     says of an event whether an earlier process left it to this one's memory (`EventLog.was_restored`).
     """
 
+    _name: ClassVar[str]
+    _schema: ClassVar[Schema]
+
     def __init__(
         self,
-        file: tuple[Path, Schema, Callable[[Path], UntoldFile]],
+        data: Path,
         record: Callable[[EventDraft], DoorEvent | None],
         clock: Clock,
         is_restored: Callable[[EventDraft], bool] = lambda _draft: False,
     ) -> None:
-        self._path, self._schema, self._opened = file
-        self._journal = self._path.with_name(JOURNAL_FILE)
+        self._path, self._journal = data / self._name, data / JOURNAL_FILE
         self._record = record
         self._clock = clock
         self._is_restored = is_restored
@@ -82,7 +84,7 @@ class UntoldEvents:
 
     def tell(self) -> None:
         """Record each of them, and let the file forget what is on the disk. Raises `StoreError`."""
-        with self._lock, closing(self._opened(self._path)) as store:
+        with self._lock, closing(self._opened()) as store:
             is_stored = in_journal(self._journal)
             for event in self._dated(store):
                 if not self._tell(store, event, is_stored):
@@ -111,6 +113,9 @@ class UntoldEvents:
         except (StoreError, OSError) as error:  # a dying card answers no question about the file either
             logger.warning("%s: what was changed there is told later: %s", self._path, error)
         self._again_at = self._clock.monotonic() + AGAIN_SECONDS
+
+    def _opened(self) -> UntoldFile:
+        raise NotImplementedError
 
     def _dated(self, store: UntoldFile) -> list[UntoldEvent]:
         """Return what is kept, each with its time; what gets it now has certainly not been told before."""
@@ -150,31 +155,18 @@ class UntoldEvents:
 class UntoldWays(UntoldEvents):
     """The same of PINs, cards and passes."""
 
-    def __init__(
-        self,
-        data: Path,
-        record: Callable[[EventDraft], DoorEvent | None],
-        clock: Clock,
-        is_restored: Callable[[EventDraft], bool] = lambda _draft: False,
-    ) -> None:
-        file = (data / CREDENTIALS_FILE, CREDENTIALS, CredentialStore)
-        super().__init__(file, record, clock, is_restored)
+    _name, _schema = CREDENTIALS_FILE, CREDENTIALS
+
+    def _opened(self) -> UntoldFile:
+        return CredentialStore(self._path)
 
 
 class UntoldAccounts(UntoldEvents):
     """The same of the accounts of the door's page."""
 
-    def __init__(
-        self,
-        data: Path,
-        record: Callable[[EventDraft], DoorEvent | None],
-        clock: Clock,
-        is_restored: Callable[[EventDraft], bool] = lambda _draft: False,
-    ) -> None:
-        super().__init__((data / ACCOUNTS_FILE, ACCOUNTS, _accounts), record, clock, is_restored)
+    _name, _schema = ACCOUNTS_FILE, ACCOUNTS
 
+    def _opened(self) -> UntoldFile:
+        from edge.web.accounts import Accounts  # noqa: PLC0415 - only doors with a page
 
-def _accounts(path: Path) -> UntoldFile:
-    from edge.web.accounts import Accounts  # noqa: PLC0415 - only doors with a page
-
-    return Accounts(path)
+        return Accounts(self._path)

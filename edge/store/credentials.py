@@ -15,7 +15,7 @@ from edge.store.bound_ways import BoundWays
 from edge.store.key_source import keyring_of
 from edge.store.keyring import KEYS_FILE
 from edge.store.shared import SharedDatabase
-from edge.store.untold import UntoldEvent, date_untold, end_untold, keep_untold, kept_untold
+from edge.store.untold import KeepsUntold, UntoldEvent, keep_untold
 from edge.store.way_rows import (
     CARD_COLUMNS,
     CREDENTIALS,
@@ -86,7 +86,7 @@ class PropertyOrder(NamedTuple):
     by: str
 
 
-class CredentialStore:
+class CredentialStore(KeepsUntold):
     """The credentials of one door's data folder. Any thread.
 
     A PIN or card whose row this door did not write counts for nothing (`edge.store.way_rows`). Of a damaged
@@ -233,21 +233,6 @@ class CredentialStore:
             if by_property and count:
                 keep_untold(connection, _taken_back(resident_id, count))
             return count
-
-    def untold(self) -> list[UntoldEvent]:
-        """Return what the property has changed here and no journal is known to have."""
-        with self._file.using() as connection:
-            return kept_untold(connection)
-
-    def date_untold(self, now: datetime) -> datetime:
-        """Give each of those that has none its time, from `now` (UTC) on; return a time after all of them."""
-        with self._file.writing() as connection:
-            return date_untold(connection, now)
-
-    def told(self, event: UntoldEvent) -> None:
-        """Forget one that the journal has on disk."""
-        with self._file.writing() as connection:
-            end_untold(connection, event)
 
     def renumber(self, was: str, now: str) -> None:
         """Let every PIN and card that counts, and the passes' list, be those of another id, in one step."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.store.database import Schema
+    from edge.store.shared import SharedDatabase
 
 LOG = logging.getLogger(__name__)
 
@@ -51,23 +52,37 @@ def keep_untold(connection: sqlite3.Connection, event: UntoldEvent) -> None:
     connection.execute("INSERT INTO untold (kind, resident_id, data) VALUES (?, ?, ?)", row)
 
 
-def date_untold(connection: sqlite3.Connection, now: datetime) -> datetime:
-    """Give those without a date one each, from `now` (UTC) on; return a time after all of them."""
-    undated = connection.execute("SELECT number FROM untold WHERE at IS NULL ORDER BY number").fetchall()
-    dated = [(now + place * APART, number) for place, (number,) in enumerate(undated)]
-    connection.executemany(
-        "UPDATE untold SET at = ? WHERE number = ?", [(at.isoformat(), number) for at, number in dated]
-    )
-    return now + len(dated) * APART
+class KeepsUntold:
+    """What a store whose file has the table `untold` answers about it. Any thread. Raises `StoreError`."""
 
+    _file: SharedDatabase
 
-def kept_untold(connection: sqlite3.Connection) -> list[UntoldEvent]:
-    """Return what no journal is known to have, in the order in which it happened.
+    def untold(self) -> list[UntoldEvent]:
+        """Return what no journal is known to have, in the order in which it happened.
 
-    What cannot be read (a later version's, or damaged) stays where it is, and keeps nothing else back.
-    """
-    rows = connection.execute("SELECT number, kind, resident_id, data, at FROM untold ORDER BY number")
-    return [event for row in rows if (event := _read(*row)) is not None]
+        What cannot be read (a later version's, or damaged) stays where it is, and keeps nothing else back.
+        """
+        with self._file.using() as connection:
+            rows = connection.execute(
+                "SELECT number, kind, resident_id, data, at FROM untold ORDER BY number"
+            ).fetchall()
+        return [event for row in rows if (event := _read(*row)) is not None]
+
+    def date_untold(self, now: datetime) -> datetime:
+        """Give each of those that has none its time, from `now` (UTC) on; return a time after all of them."""
+        with self._file.writing() as connection:
+            undated = connection.execute("SELECT number FROM untold WHERE at IS NULL ORDER BY number")
+            dated = [
+                ((now + place * APART).isoformat(), number)
+                for place, (number,) in enumerate(undated.fetchall())
+            ]
+            connection.executemany("UPDATE untold SET at = ? WHERE number = ?", dated)
+        return now + len(dated) * APART
+
+    def told(self, event: UntoldEvent) -> None:
+        """Forget one that the journal has on disk."""
+        with self._file.writing() as connection:
+            connection.execute("DELETE FROM untold WHERE number = ?", (event.number,))
 
 
 def _read(number: int, kind: str, who: str | None, data: str, at: str | None) -> UntoldEvent | None:
@@ -81,11 +96,6 @@ def _read(number: int, kind: str, who: str | None, data: str, at: str | None) ->
         return event
     LOG.error("an event that was kept to be told cannot be read: %.40s of %.40s at %.40s", kind, who, at)
     return None
-
-
-def end_untold(connection: sqlite3.Connection, event: UntoldEvent) -> None:
-    """Forget an event that the journal has."""
-    connection.execute("DELETE FROM untold WHERE number = ?", (event.number,))
 
 
 def holds_untold(path: Path, schema: Schema) -> bool:

@@ -17,13 +17,12 @@ from edge.store.bound_ways import BoundWays
 from edge.store.key_source import keyring_of
 from edge.store.keyring import BOUND_HOUSE
 from edge.store.shared import SharedDatabase
-from edge.store.untold import UntoldEvent, date_untold, end_untold, keep_untold, kept_untold
+from edge.store.untold import KeepsUntold, UntoldEvent, keep_untold
 from edge.words import message
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
-    from datetime import datetime
     from pathlib import Path
 
 LEAST_PASSWORD = 10
@@ -63,7 +62,7 @@ def _nobody() -> None:
     """Tell nobody."""
 
 
-class Accounts:
+class Accounts(KeepsUntold):
     """The accounts of one door, in one file. Any thread.
 
     The file may also be changed by a command on the machine while the page is served. An account whose row
@@ -142,21 +141,6 @@ class Accounts:
             self._require_another_installer(name)
             if connection.execute("DELETE FROM accounts WHERE name = ?", (name,)).rowcount:
                 keep_untold(connection, told)
-
-    def untold(self) -> list[UntoldEvent]:
-        """Return what was removed and no journal is known to tell of."""
-        with self._file.using() as connection:
-            return kept_untold(connection)
-
-    def date_untold(self, now: datetime) -> datetime:
-        """Give each of those that has none its time, from `now` (UTC) on; return a time after all of them."""
-        with self._file.writing() as connection:
-            return date_untold(connection, now)
-
-    def told(self, event: UntoldEvent) -> None:
-        """Forget one that the journal has on disk."""
-        with self._file.writing() as connection:
-            end_untold(connection, event)
 
     def _require_another_installer(self, name: str) -> None:
         installers = [other for other, role in self.all().items() if role is Role.INSTALLER]
