@@ -234,6 +234,7 @@ def _let_them(town: Town, habits: list[Habit]) -> None:
         time.sleep(0.1)
     if not patience:
         sys.stdout.write(f"waited two minutes for {waiting()}\n")
+        sys.stdout.write((town.folder / "hub.log").read_text()[-4000:])
 
 
 def _granted(town: Town) -> int:
